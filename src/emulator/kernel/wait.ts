@@ -1,0 +1,21 @@
+/**
+ * How a guest thread sleeps: a plain-data record, never a promise or closure (docs/design.md, "A blocked thread stays inside its syscall").
+ */
+
+/** Names one thing that can be waited for: a pipe's end, a futex word, a child's change of state. Allocated by the machine. */
+export type WaitKey = number;
+
+/** What a syscall row returns to put its thread to sleep, and what the thread then holds. */
+export interface Blocked {
+  readonly kind: 'blocked';
+  /** Number of the syscall whose row's `resume` continues it. */
+  readonly nr: number;
+  /** The six arguments as they were. */
+  readonly args: readonly number[];
+  /** What wakes it; empty for a pure sleep. */
+  readonly keys: readonly WaitKey[];
+  /** Virtual CLOCK_MONOTONIC instant in ns at which it wakes by itself. */
+  readonly deadline?: number;
+  /** What the row needs to go on: bytes already moved and the like. Structured-clonable. */
+  readonly progress?: unknown;
+}
