@@ -1,0 +1,145 @@
+/**
+ * One WebAssembly function in the making: its locals and its code. Instructions are written in order; block structure is counted so that
+ * a label can be branched to by the depth at which it was opened.
+ */
+import { ByteWriter } from './byte-writer.js';
+
+export type WasmType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
+
+export const TYPE_CODE: Readonly<Record<WasmType, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+
+/** Depth of the block structure at which a label was opened. */
+export type Label = number & { readonly __label: true };
+
+export class FunctionWriter {
+  readonly code = new ByteWriter();
+  private readonly locals: WasmType[] = [];
+  private depth = 0;
+
+  constructor(
+    readonly params: readonly WasmType[],
+    readonly results: readonly WasmType[],
+  ) {}
+
+  /** Index of a new local. */
+  local(type: WasmType): number {
+    this.locals.push(type);
+    return this.params.length + this.locals.length - 1;
+  }
+
+  op(...bytes: number[]): void {
+    for (const byte of bytes) this.code.u8(byte);
+  }
+
+  get(local: number): void {
+    this.code.u8(0x20);
+    this.code.uleb(local);
+  }
+
+  set(local: number): void {
+    this.code.u8(0x21);
+    this.code.uleb(local);
+  }
+
+  tee(local: number): void {
+    this.code.u8(0x22);
+    this.code.uleb(local);
+  }
+
+  i32(value: number): void {
+    this.code.u8(0x41);
+    this.code.sleb32(value);
+  }
+
+  i64(value: bigint | number): void {
+    this.code.u8(0x42);
+    this.code.sleb64(BigInt(value));
+  }
+
+  v128(bytes: Uint8Array): void {
+    this.op(0xfd, 0x0c);
+    this.code.raw(bytes);
+  }
+
+  /** A load or store: opcode bytes, then alignment 0 and the offset. */
+  memory(opcode: readonly number[], offset: number): void {
+    this.code.raw(opcode);
+    this.code.u8(0);
+    this.code.uleb(offset);
+  }
+
+  call(index: number): void {
+    this.code.u8(0x10);
+    this.code.uleb(index);
+  }
+
+  block(): Label {
+    this.op(0x02, 0x40);
+    return ++this.depth as Label;
+  }
+
+  loop(): Label {
+    this.op(0x03, 0x40);
+    return ++this.depth as Label;
+  }
+
+  /** `if` without a result; takes an i32 off the stack. */
+  if(): Label {
+    this.op(0x04, 0x40);
+    return ++this.depth as Label;
+  }
+
+  else(): void {
+    this.op(0x05);
+  }
+
+  end(): void {
+    this.op(0x0b);
+    this.depth--;
+  }
+
+  br(label: Label): void {
+    this.code.u8(0x0c);
+    this.code.uleb(this.depth - label);
+  }
+
+  brIf(label: Label): void {
+    this.code.u8(0x0d);
+    this.code.uleb(this.depth - label);
+  }
+
+  brTable(labels: readonly Label[], otherwise: Label): void {
+    this.code.u8(0x0e);
+    this.code.uleb(labels.length);
+    for (const label of labels) this.code.uleb(this.depth - label);
+    this.code.uleb(this.depth - otherwise);
+  }
+
+  return(): void {
+    this.op(0x0f);
+  }
+
+  unreachable(): void {
+    this.op(0x00);
+  }
+
+  /** The code-section entry: size, locals in runs of one type, code, `end`. */
+  encode(out: ByteWriter): void {
+    const body = new ByteWriter();
+    const runs: { type: WasmType; count: number }[] = [];
+    for (const type of this.locals) {
+      const last = runs.at(-1);
+      if (last?.type === type) last.count++;
+      else runs.push({ type, count: 1 });
+    }
+    body.uleb(runs.length);
+    for (const { type, count } of runs) {
+      body.uleb(count);
+      body.u8(TYPE_CODE[type]);
+    }
+    body.append(this.code);
+    body.u8(0x0b);
+    out.uleb(body.length);
+    out.append(body);
+  }
+}
