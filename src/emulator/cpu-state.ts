@@ -71,7 +71,7 @@ export class CpuState {
   setNum(slot: number, value: number): void {
     const { i32 } = this.physical;
     const at = (this.base + slot) >>> 2;
-    i32[at] = value % 0x1_0000_0000 | 0;
+    i32[at] = (value % 0x1_0000_0000) | 0;
     i32[at + 1] = Math.floor(value / 0x1_0000_0000) | 0;
   }
 

@@ -1,0 +1,37 @@
+/** What interpreter, code generator and execution need to know of a guest architecture. A second one would be a second folder and a value of this type. */
+import type { CpuState } from './cpu-state.js';
+import type { IrBlock } from './ir/ir.js';
+import type { Subroutine } from './ir/subroutine.js';
+
+/** An instruction that JavaScript executes (EXIT.HELPER): reads and writes the CPU struct, without memory access. */
+export interface HelperRow {
+  readonly name: string;
+  run(cpu: CpuState, environment: HelperEnvironment): void;
+}
+
+export interface HelperEnvironment {
+  /** Virtual time stamp counter. */
+  readonly tsc: bigint;
+  /** Name of the processor model: 'base' or 'v3'. */
+  readonly model: string;
+}
+
+/** What lifting found at an address. */
+export type Lifted =
+  | { readonly kind: 'block'; readonly block: IrBlock }
+  /** The bytes ended inside the first instruction: the byte at this offset must be fetched. */
+  | { readonly kind: 'truncated' };
+
+export interface LiftOptions {
+  /** Most instructions in the block. */
+  readonly limit: number;
+}
+
+export interface GuestArch {
+  /** Lifts the basic block at `ip` from its bytes (at least one). It ends at the first transfer of control, before the first truncated instruction, or at the limit. */
+  lift(bytes: Uint8Array, ip: number, options: LiftOptions): Lifted;
+  readonly subroutines: readonly Subroutine[];
+  readonly helpers: readonly HelperRow[];
+  /** The instruction at the start of the bytes, as text, and whether it is a legal one that this emulator does not know. */
+  explainUndefined(bytes: Uint8Array, ip: number): { text: string; unsupported: boolean };
+}

@@ -1,0 +1,12 @@
+/** x86-64 as the emulator sees a guest architecture. */
+import type { GuestArch } from '../guest-arch.js';
+import { HELPERS } from './helpers.js';
+import { explainUndefined, liftBlock } from './lift.js';
+import { SUBROUTINES } from './subroutines.js';
+
+export const x86: GuestArch = {
+  lift: liftBlock,
+  subroutines: SUBROUTINES,
+  helpers: HELPERS,
+  explainUndefined,
+};

@@ -1,0 +1,58 @@
+/** Bytes → basic block: decodes, finds the row of each instruction and runs its lift function. */
+import { FlowControl, type Instruction, Mnemonic } from 'iced-x86';
+import type { Lifted, LiftOptions } from '../guest-arch.js';
+import { EXIT, FAULT } from '../stop.js';
+import { decode, disassemble, MAX_INSN_LENGTH } from './decoder.js';
+import { Lifter, type LiftFunction, UndefinedInstruction } from './lifter.js';
+import { INSTRUCTIONS } from './rows.js';
+
+const byMnemonic: (LiftFunction | undefined)[] = [];
+for (const { mnemonic, lift } of INSTRUCTIONS) {
+  if (byMnemonic[mnemonic] !== undefined) throw new Error(`two rows for ${Mnemonic[mnemonic]}`);
+  byMnemonic[mnemonic] = lift;
+}
+
+const lifter = new Lifter();
+
+export function liftBlock(bytes: Uint8Array, ip: number, options: LiftOptions): Lifted {
+  let at = 0;
+  lifter.beginBlock();
+  for (let count = 0; count < options.limit; count++) {
+    const insn = decode(bytes.subarray(at, at + MAX_INSN_LENGTH), ip + at);
+    if (insn === 'truncated') break;
+    liftInsn(insn, ip + at);
+    at += insn.length;
+    insn.free();
+    if (lifter.blockEnded || at >= bytes.length) break;
+  }
+  if (at === 0) return { kind: 'truncated' };
+  return { kind: 'block', block: lifter.endBlock(bytes.slice(0, at)) };
+}
+
+function liftInsn(insn: Instruction, ip: number): void {
+  lifter.start(insn, ip);
+  const lift = insn.isInvalid ? undefined : byMnemonic[insn.mnemonic];
+  if (lift === undefined) lifter.exit(EXIT.FAULT, FAULT.INVALID_OPCODE);
+  else {
+    try {
+      lift(lifter);
+    } catch (error) {
+      if (!(error instanceof UndefinedInstruction)) throw error;
+      lifter.restartInsn();
+      lifter.exit(EXIT.FAULT, FAULT.INVALID_OPCODE);
+    }
+  }
+  // An invalid instruction may claim a length of 0.
+  lifter.endInsn(ip, Math.max(1, insn.length));
+}
+
+/** For the warning about an unknown instruction: its text, and whether real processors have it. */
+export function explainUndefined(bytes: Uint8Array, ip: number): { text: string; unsupported: boolean } {
+  const insn = decode(bytes, ip);
+  if (insn === 'truncated') return { text: '(truncated)', unsupported: false };
+  const unsupported =
+    !insn.isInvalid && insn.flowControl !== FlowControl.Exception && byMnemonic[insn.mnemonic] === undefined;
+  const text = disassemble(insn);
+  insn.free();
+  return { text, unsupported };
+}

@@ -1,0 +1,8 @@
+/** Every instruction that the emulator knows: the tables of lift/*.ts, one after another. */
+
+import { arithmetic } from './lift/arithmetic.js';
+import { controlFlow } from './lift/control-flow.js';
+import { dataMovement } from './lift/data-movement.js';
+import type { InsnRow } from './lifter.js';
+
+export const INSTRUCTIONS: readonly InsnRow[] = [...dataMovement, ...arithmetic, ...controlFlow];
