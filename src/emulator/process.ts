@@ -1,0 +1,191 @@
+/**
+ * A guest process (thread group): lives from fork to the moment when its parent has waited for it.
+ */
+import type { Pid, Tid } from '../types.js';
+import type { UserMemory } from './memory/user-memory.js';
+import { noPending, type PendingSignals, type SignalHandlers } from './signals.js';
+import type { Thread } from './thread.js';
+
+/** What a process's life needs of its address space (memory/address-space.ts). */
+export interface ProcessSpace extends UserMemory {
+  readonly id: number;
+  readonly area: number;
+}
+
+/** What a process's life needs of its descriptors (kernel/file-table.ts). */
+export interface ProcessFiles {
+  /** A copy for fork: same open files. */
+  fork(): ProcessFiles;
+  /** Another process or thread group uses this same table (CLONE_FILES). */
+  share(): ProcessFiles;
+  closeOnExec(): void;
+  /** One user less; the last one closes everything. */
+  release(): void;
+}
+
+/** What CLONE_FS shares. Paths are the guest's, absolute. */
+export interface FsContext {
+  cwd: string;
+  root: string;
+  umask: number;
+}
+
+/** Capabilities as 64-bit sets (capability.h). */
+export interface Capabilities {
+  effective: bigint;
+  permitted: bigint;
+  inheritable: bigint;
+  bounding: bigint;
+  ambient: bigint;
+}
+
+/** Of the whole process: glibc keeps the threads of one equal anyway (setxid broadcasts). */
+export interface Credentials {
+  ruid: number;
+  euid: number;
+  suid: number;
+  fsuid: number;
+  rgid: number;
+  egid: number;
+  sgid: number;
+  fsgid: number;
+  groups: readonly number[];
+  capabilities: Capabilities;
+  securebits: number;
+  noNewPrivileges: boolean;
+}
+
+/** One resource limit; Infinity is RLIM_INFINITY. */
+export interface Limit {
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** How a process ended, as wait(2) tells it. */
+export type ExitStatus =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'killed'; readonly signal: number; readonly core: boolean };
+
+/** The int that wait4(2) stores. */
+export function waitStatus(status: ExitStatus): number {
+  return status.kind === 'exited' ? (status.code & 0xff) << 8 : status.signal | (status.core ? 0x80 : 0);
+}
+
+/** Instruction counts and events that getrusage(2) and times(2) tell, summed over threads or over waited-for children. */
+export interface Usage {
+  /** Instructions retired, that is ns of CPU time. */
+  retired: number;
+  minorFaults: number;
+  voluntarySwitches: number;
+  involuntarySwitches: number;
+}
+
+export function noUsage(): Usage {
+  return { retired: 0, minorFaults: 0, voluntarySwitches: 0, involuntarySwitches: 0 };
+}
+
+/** What a program image brings: set by execve, copied by fork. */
+export interface Image {
+  /** Absolute guest path of the executable: /proc/PID/exe. */
+  exe: string;
+  argv: readonly Uint8Array[];
+  environ: readonly Uint8Array[];
+  /** (type, value) pairs with the closing AT_NULL, as on the stack. */
+  auxv: readonly (readonly [type: number, value: bigint])[];
+}
+
+export interface ProcessParts {
+  readonly pid: Pid;
+  readonly parent: Process | undefined;
+  readonly pgid: Pid;
+  readonly sid: Pid;
+  readonly space: ProcessSpace;
+  readonly files: ProcessFiles;
+  readonly fs: FsContext;
+  readonly handlers: SignalHandlers;
+  readonly credentials: Credentials;
+  readonly limits: Limit[];
+  readonly image: Image;
+  readonly comm: string;
+  /** CLOCK_MONOTONIC at its start, ns. */
+  readonly startTime: number;
+}
+
+export class Process {
+  readonly pid: Pid;
+  /** undefined only for the virtual process at the root. */
+  parent: Process | undefined;
+  readonly children = new Set<Process>();
+  pgid: Pid;
+  sid: Pid;
+  space: ProcessSpace;
+  files: ProcessFiles;
+  fs: FsContext;
+  handlers: SignalHandlers;
+  /** Signals for the process as a whole. */
+  readonly pending: PendingSignals = noPending();
+  readonly threads = new Map<Tid, Thread>();
+  credentials: Credentials;
+  /** By RLIMIT_* number. */
+  limits: Limit[];
+  image: Image;
+  /** Name of the leader thread at exec: /proc/PID/comm. */
+  get comm(): string {
+    return this.leader?.name ?? this.lastComm;
+  }
+  private readonly lastComm: string;
+  /** Signal that its end sends to the parent (low byte of clone's flags); 0: none. */
+  exitSignal: number;
+  readonly startTime: number;
+
+  /** Set when the process has begun to end; it is a zombie when `threads` is empty. */
+  status: ExitStatus | undefined;
+  /** Stopped by job control, and by which signal. */
+  stopped: number | undefined;
+  /** What wait4 may still report once: WSTOPPED or WCONTINUED. */
+  unreported: 'stopped' | 'continued' | undefined;
+  /** CPU time and the like of threads that ended, and of children that were waited for. */
+  usage: Usage = noUsage();
+  childrenUsage: Usage = noUsage();
+
+  /** prctl(2): PR_SET_DUMPABLE (0, 1), PR_SET_CHILD_SUBREAPER, PR_SET_KEEPCAPS, timer slack (ns). */
+  dumpable = 1;
+  subreaper = false;
+  keepCapabilities = false;
+  timerSlack = 50_000;
+  personality = 0;
+  /** It has called execve since it was forked: setpgid by its parent is refused then. */
+  hasExecuted = false;
+  /** A debugger is attached: signals pass its hooks. */
+  traced = false;
+  /** The thread of the parent that waits in vfork(2) for this process to exec or end. */
+  vforkParent: Thread | undefined;
+  /** Controlling terminal: id of the tty, as kernel/tty.ts numbers them; undefined: none. */
+  terminal: number | undefined;
+
+  constructor(parts: ProcessParts) {
+    this.pid = parts.pid;
+    this.parent = parts.parent;
+    this.pgid = parts.pgid;
+    this.sid = parts.sid;
+    this.space = parts.space;
+    this.files = parts.files;
+    this.fs = parts.fs;
+    this.handlers = parts.handlers;
+    this.credentials = parts.credentials;
+    this.limits = parts.limits;
+    this.image = parts.image;
+    this.lastComm = parts.comm;
+    this.startTime = parts.startTime;
+    this.exitSignal = 17;
+  }
+
+  /** The thread whose tid is the pid; undefined once it has ended. */
+  get leader(): Thread | undefined {
+    return this.threads.get(this.pid as number as Tid);
+  }
+
+  get isZombie(): boolean {
+    return this.status !== undefined && this.threads.size === 0;
+  }
+}
