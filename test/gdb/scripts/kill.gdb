@@ -1,0 +1,5 @@
+tbreak phase_steps
+continue
+info inferiors
+kill
+info inferiors

@@ -1,0 +1,73 @@
+/**
+ * The same gdb script against gdbserver and against sidestep: what gdb, program and server print must be equal once
+ * normalised. Two runs of gdbserver have to agree first, or the script proves nothing.
+ */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { buildGuest } from '../guests/build.js';
+import { normalise } from './normalise.js';
+import { GDBSERVER, type ServerCommand, sidestep } from './server.js';
+import { runSession, type Transcript } from './session.js';
+
+interface Twin {
+  readonly name: string;
+  readonly scripts: readonly string[];
+  /** Arguments of the program; `short` leaves out the phases that only a Ctrl-C ends. */
+  readonly args?: readonly string[];
+  readonly servers?: readonly ServerCommand[];
+}
+
+const SUBJECTS = ['library', 'steps', 'threads', 'info', 'watch', 'condition', 'data', 'signals', 'interrupt', 'end'];
+
+const TWINS: readonly Twin[] = [
+  { name: 'functions of shared libraries', scripts: ['library'] },
+  { name: 'next, step, finish, until, advance, stepi', scripts: ['steps'] },
+  { name: 'threads and their own variables', scripts: ['threads'] },
+  { name: 'facts about the process', scripts: ['info'] },
+  { name: 'watchpoints in hardware and software', scripts: ['watch'] },
+  { name: 'conditions, true once and false 100,000 times', scripts: ['condition'] },
+  { name: 'calls, values, registers and memory', scripts: ['data'] },
+  { name: 'signals on their way to the program', scripts: ['signals'] },
+  { name: 'Ctrl-C in a busy loop, in sleep, and in one of two threads', scripts: ['interrupt'], args: [] },
+  { name: 'the program’s own end', scripts: ['end'] },
+  { name: 'kill', scripts: ['kill'] },
+  { name: 'detach', scripts: ['detach'] },
+  {
+    name: 'everything in one session',
+    scripts: SUBJECTS,
+    args: [],
+    servers: [sidestep(), sidestep('--tier=interp'), sidestep('--tier=compile')],
+  },
+];
+
+/** One session may take this long, the 100,000 round trips inside a native gdbserver included. */
+const PATIENCE_MS = 150_000;
+
+describe.each(TWINS)('$name', ({ scripts, args = ['short'], servers = [sidestep()] }) => {
+  let program: string;
+  let expected: Transcript;
+
+  async function run(server: ServerCommand): Promise<Transcript> {
+    return normalise(await runSession({ server, program: [program, ...args], scripts, patience: PATIENCE_MS }));
+  }
+
+  beforeAll(async () => {
+    program = buildGuest({
+      source: 'debuggee.c',
+      flags: ['-O0', '-pie', '-fPIE', '-pthread'],
+      library: { source: 'library.c', flags: ['-O0'] },
+    });
+    expected = await run(GDBSERVER);
+  }, PATIENCE_MS);
+
+  test('two runs of gdbserver agree', { timeout: PATIENCE_MS }, async () => {
+    expect(expected.gdb).not.toMatch(/Error in sourced command file|^\*\*\* /m);
+    expect(await run(GDBSERVER)).toEqual(expected);
+  });
+
+  test.each(servers)('$name agrees with gdbserver', { timeout: PATIENCE_MS }, async (server) => {
+    const actual = await run(server);
+    expect.soft(actual.gdb).toBe(expected.gdb);
+    expect.soft(actual.program).toBe(expected.program);
+    expect.soft(actual.server).toBe(expected.server);
+  });
+});
