@@ -31,10 +31,11 @@ export interface ExecutionSpace {
 }
 
 export interface Executor<Space extends ExecutionSpace = ExecutionSpace> {
-  /** Runs at most `fuel` (1 or more) instructions. What is left is in STATE.FUEL of the CPU struct. */
+  /**
+   * Runs at most `fuel` (1 or more) instructions. What is left is in STATE.FUEL of the CPU struct: zero after `fuel`, at least one after an exit whose
+   * instruction has not retired.
+   */
   run(cpu: CpuState, space: Space, fuel: number): Exit;
-  /** `count` instructions retired outside `run` on behalf of the thread: STATE.FUEL goes down by as many. */
-  retire(cpu: CpuState, count: number): void;
   /** RFLAGS, materialised. */
   getFlags(cpu: CpuState): number;
   setFlags(cpu: CpuState, flags: number): void;

@@ -2,7 +2,7 @@
  * What the emulator reports while it runs, implemented by src/inferior.ts. Every hook runs synchronously between two guest instructions and
  * must not run guest code. A hook that answers `stop` makes the scheduler hold that thread and machine.run return the event.
  */
-import type { WatchHit } from './executor.js';
+import type { Exit, WatchHit } from './executor.js';
 import type { ExitStatus, Process } from './process.js';
 import type { SigInfo } from './signals.js';
 import type { Thread } from './thread.js';
@@ -11,11 +11,13 @@ export type Answer = 'go' | 'stop';
 
 /**
  * - program: the int3 is the program's own: it retires, ip moves behind it, SIGTRAP (SI_KERNEL) is raised
- * - resume: go on at the thread's ip, which the hook may have changed, without retiring anything
+ * - resume: go on at the thread's ip, which the hook may have changed; what it emulated it has told `machine.account`
  * - park: the thread shall not run now (its `parked` count was raised by the hook); others go on
  * - stop: as resume, but the debugger wants to see the thread first
+ * - an Exit: the original instruction was executed elsewhere (`machine.runOne`) or is to be executed by the kernel, and ended like this; ip is as if
+ *   it had been executed in place. `syscall` and `fault` then take their course.
  */
-export type BreakpointAnswer = 'program' | 'resume' | 'park' | 'stop';
+export type BreakpointAnswer = 'program' | 'resume' | 'park' | 'stop' | Exit;
 
 /** What becomes of a signal that is about to be delivered. `stop`: the debugger decides later, with `release`. */
 export type SignalAnswer = 'deliver' | 'suppress' | 'stop';
@@ -46,6 +48,8 @@ export interface MachineHooks {
   syscallReturn(thread: Thread, nr: number): Answer;
   /** Do syscallEntry and syscallReturn want this one? */
   catchesSyscall(process: Process, nr: number): boolean;
+  /** A program signals the virtual root, its getppid(): one whose default action ends a process ends the server. */
+  rootSignal(info: SigInfo): void;
   /** The process is about to lose this address space (exec, exit) with no other user left. */
   spaceGone(process: Process): void;
 }
@@ -88,5 +92,6 @@ export const NO_HOOKS: MachineHooks = {
   syscallEntry: () => 'go',
   syscallReturn: () => 'go',
   catchesSyscall: () => false,
+  rootSignal: () => undefined,
   spaceGone: () => undefined,
 };

@@ -5,13 +5,16 @@
 import type { Pid, Tid } from '../types.js';
 import { Alarms } from './alarms.js';
 import { type Timespec, VirtualClock } from './clock.js';
-import { CpuState } from './cpu-state.js';
-import type { Executor } from './executor.js';
-import { type MachineHooks, NO_HOOKS } from './hooks.js';
-import type { SyscallTable } from './kernel/syscall-table.js';
+import { CpuState, STATE } from './cpu-state.js';
+import type { Executor, Exit } from './executor.js';
+import type { GuestAbi } from './guest-abi.js';
+import { type MachineHooks, NO_HOOKS, type RunResult, type StopEvent } from './hooks.js';
+import { updateCpuDeadline } from './kernel/itimer.js';
+import type { SyscallContext, SyscallTable } from './kernel/syscall-table.js';
 import type { Blocked, WaitKey } from './kernel/wait.js';
 import type { PhysicalMemory } from './memory/physical.js';
-import type { Limit, Process, ProcessSpace } from './process.js';
+import type { ExitStatus, Limit, Process, ProcessSpace } from './process.js';
+import { Scheduler } from './scheduler.js';
 import type { Thread } from './thread.js';
 
 export interface MachineConfig {
@@ -41,36 +44,131 @@ export interface FrameSource {
   release(frame: number): void;
 }
 
+export interface MachineParts {
+  readonly config: MachineConfig;
+  readonly physical: PhysicalMemory;
+  readonly frames: FrameSource;
+  readonly execution: Executor<ProcessSpace>;
+  readonly abi: GuestAbi;
+  readonly syscalls: SyscallTable;
+}
+
 export class Machine {
+  readonly config: MachineConfig;
+  readonly physical: PhysicalMemory;
+  readonly frames: FrameSource;
+  readonly execution: Executor<ProcessSpace>;
+  readonly abi: GuestAbi;
+  readonly syscalls: SyscallTable;
+
   readonly processes = new Map<Pid, Process>();
   readonly threads = new Map<Tid, Thread>();
   readonly clock: VirtualClock;
   readonly alarms = new Alarms();
+  readonly scheduler: Scheduler;
   hooks: MachineHooks = NO_HOOKS;
+  /** Futexes with sleepers (kernel/futex-queue.ts). */
+  readonly futexes = new Map<string, WaitKey>();
+  /** Numbers of syscalls without a row that were warned about. */
+  readonly unknownSyscalls = new Set<number>();
+  /** The virtual parent of the first process: no thread, never scheduled. Set by the first spawn. */
+  root: Process | undefined;
 
   private nextKey: WaitKey = 1;
   private nextPid: number;
   /** Threads asleep by key, in the order in which they fell asleep. */
   private readonly waiters = new Map<WaitKey, Thread[]>();
+  private readonly arguments: number[] = [0, 0, 0, 0, 0, 0];
 
-  constructor(
-    readonly config: MachineConfig,
-    readonly physical: PhysicalMemory,
-    readonly frames: FrameSource,
-    readonly execution: Executor<ProcessSpace>,
-    readonly syscalls: SyscallTable,
-  ) {
-    this.clock = new VirtualClock(config.epoch);
-    this.nextPid = config.pidBase;
+  constructor(parts: MachineParts) {
+    this.config = parts.config;
+    this.physical = parts.physical;
+    this.frames = parts.frames;
+    this.execution = parts.execution;
+    this.abi = parts.abi;
+    this.syscalls = parts.syscalls;
+    this.clock = new VirtualClock(parts.config.epoch);
+    this.nextPid = parts.config.pidBase;
+    this.scheduler = new Scheduler(this);
+  }
+
+  /**
+   * Runs guest code until there is something for the debugger, nobody can run, everybody has ended, or about `limit` instructions have retired.
+   * The caller waits for the host or lets `clock.jumpTo` move time when the machine is idle, and calls again.
+   */
+  run(limit: number): RunResult {
+    return this.scheduler.run(limit);
+  }
+
+  /** Ctrl-C: `run` returns `interrupt` at the end of the running slice, or at once when nobody runs. */
+  requestStop(): void {
+    this.scheduler.requestStop();
+  }
+
+  /** Makes `run` return this event before the next instruction and holds its thread. For what is seen outside the scheduler: watched syscall copies. */
+  postStop(event: StopEvent): void {
+    this.scheduler.post(event);
+  }
+
+  /** The process ends with this status before any guest code runs again. */
+  doom(process: Process, status: ExitStatus): void {
+    this.scheduler.doom(process, status);
+  }
+
+  /** One instruction of the thread, counted, for the probe engine's step out of line. What its end means is the caller's business. */
+  runOne(thread: Thread): Exit {
+    return this.scheduler.execute(thread, 1);
+  }
+
+  /** `count` instructions of the thread have been emulated by the probe engine. */
+  account(thread: Thread, count: number): void {
+    this.scheduler.account(thread, count);
+  }
+
+  /** A timer on CPU time was set or deleted. */
+  cpuTimersChanged(process: Process): void {
+    updateCpuDeadline(process);
   }
 
   newWaitKey(): WaitKey {
     return this.nextKey++;
   }
 
-  /** A pid that no process, thread, group or session uses. */
+  /** The next pid. pid_max is Linux's 64-bit maximum of 4194304; a machine that has used them all starts again, skipping what lives. */
   newPid(): Pid {
-    return this.nextPid++ as Pid;
+    for (;;) {
+      const pid = this.nextPid++;
+      if (this.nextPid >= MAX_PID) this.nextPid = this.config.pidBase;
+      if (!this.usesPid(pid)) return pid as Pid;
+    }
+  }
+
+  private usesPid(pid: number): boolean {
+    if (this.threads.has(pid as Tid) || this.processes.has(pid as Pid)) return true;
+    for (const { pgid, sid } of this.processes.values()) if (pgid === pid || sid === pid) return true;
+    return false;
+  }
+
+  newCpu(): CpuState | undefined {
+    const frame = this.frames.alloc();
+    return frame === undefined ? undefined : new CpuState(this.physical, frame * FRAME_BYTES);
+  }
+
+  releaseCpu(cpu: CpuState): void {
+    this.frames.release(cpu.base / FRAME_BYTES);
+  }
+
+  /** Time stamp counter at the instruction that the thread is executing: virtual time inside a run, where `clock` stands still. */
+  timestamp(cpu: CpuState): number {
+    return this.clock.monotonic + this.scheduler.fuelGiven - cpu.int(STATE.FUEL);
+  }
+
+  /** A context for calling a row of the thread's syscall. Fresh: the arguments of nested calls do not mix. */
+  context(thread: Thread, blocked?: Blocked): SyscallContext {
+    const { process } = thread;
+    const args = blocked?.args ?? this.arguments;
+    const nr = blocked?.nr ?? this.abi.syscall(thread.cpu, this.arguments);
+    return { machine: this, process, thread, memory: process.space, nr, args };
   }
 
   /** Wakes every thread that sleeps on the key: their rows' `resume` runs when their turn comes. */
@@ -82,23 +180,44 @@ export class Machine {
 
   /** Threads asleep on a key, first come first. */
   waitersOf(key: WaitKey): readonly Thread[] {
-    return this.waiters.get(key) ?? [];
+    return this.waiters.get(key) ?? NOBODY;
   }
 
   /** Makes one sleeper runnable. It keeps its record until its turn. */
   wakeThread(thread: Thread): void {
-    if (thread.state !== 'blocked' || thread.blocked === undefined) return;
-    this.forget(thread, thread.blocked);
+    if (thread.state !== 'blocked') return;
+    this.forgetSleeper(thread);
     thread.state = 'runnable';
+    this.scheduler.enqueue(thread);
   }
 
-  /** At virtual instant `at` the key is woken. */
+  /** At virtual instant `at` (ns) the key is woken. */
   wakeAt(at: number, key: WaitKey): void {
     this.alarms.set(at, { kind: 'key', key });
   }
 
-  private forget(thread: Thread, { keys }: Blocked): void {
-    for (const key of keys) {
+  /** Puts a thread to sleep. */
+  block(thread: Thread, record: Blocked): void {
+    thread.blocked = record;
+    thread.state = 'blocked';
+    thread.sleep++;
+    for (const key of record.keys) this.addWaiter(key, thread);
+    if (record.deadline !== undefined && record.deadline !== Number.POSITIVE_INFINITY) {
+      this.alarms.set(record.deadline, { kind: 'thread', tid: thread.tid, sleep: thread.sleep });
+    }
+    if (!thread.signalPending) this.scheduler.dequeue(thread);
+  }
+
+  /** Moves a sleeper to other keys, at the end of their queues, with a new record (futex requeue). */
+  moveSleeper(thread: Thread, record: Blocked): void {
+    this.forgetSleeper(thread);
+    thread.blocked = record;
+    for (const key of record.keys) this.addWaiter(key, thread);
+  }
+
+  /** The thread no longer waits for its keys; its state is the caller's business. */
+  forgetSleeper(thread: Thread): void {
+    for (const key of thread.blocked?.keys ?? []) {
       const asleep = this.waiters.get(key);
       const at = asleep?.indexOf(thread) ?? -1;
       if (asleep === undefined || at < 0) continue;
@@ -107,8 +226,13 @@ export class Machine {
     }
   }
 
-  newCpu(): CpuState | undefined {
-    const frame = this.frames.alloc();
-    return frame === undefined ? undefined : new CpuState(this.physical, frame * 4096);
+  private addWaiter(key: WaitKey, thread: Thread): void {
+    const asleep = this.waiters.get(key);
+    if (asleep === undefined) this.waiters.set(key, [thread]);
+    else asleep.push(thread);
   }
 }
+
+const FRAME_BYTES = 4096;
+const MAX_PID = 4_194_304;
+const NOBODY: readonly Thread[] = [];

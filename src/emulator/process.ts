@@ -2,6 +2,8 @@
  * A guest process (thread group): lives from fork to the moment when its parent has waited for it.
  */
 import type { Pid, Tid } from '../types.js';
+import { type ItimerTable, noItimers, type PosixTimer } from './kernel/timer-state.js';
+import type { WaitKey } from './kernel/wait.js';
 import type { UserMemory } from './memory/user-memory.js';
 import { noPending, type PendingSignals, type SignalHandlers } from './signals.js';
 import type { Thread } from './thread.js';
@@ -10,6 +12,12 @@ import type { Thread } from './thread.js';
 export interface ProcessSpace extends UserMemory {
   readonly id: number;
   readonly area: number;
+  /** A copy-on-write copy; undefined when there is no memory for it. */
+  fork(): ProcessSpace | undefined;
+  /** The last user is gone. */
+  destroy(): void;
+  /** For memory that processes share: the physical address of the byte, equal for all of them; undefined for private memory. */
+  sharedAddress(at: number): number | undefined;
 }
 
 /** What a process's life needs of its descriptors (kernel/file-table.ts). */
@@ -109,6 +117,8 @@ export interface ProcessParts {
   readonly comm: string;
   /** CLOCK_MONOTONIC at its start, ns. */
   readonly startTime: number;
+  readonly childKey: WaitKey;
+  readonly signalKey: WaitKey;
 }
 
 export class Process {
@@ -122,6 +132,10 @@ export class Process {
   files: ProcessFiles;
   fs: FsContext;
   handlers: SignalHandlers;
+  /** What threads that wait for a change of one of its children sleep on. */
+  readonly childKey: WaitKey;
+  /** Woken for every signal that is queued for the process or one of its threads (signalfd). */
+  readonly signalKey: WaitKey;
   /** Signals for the process as a whole. */
   readonly pending: PendingSignals = noPending();
   readonly threads = new Map<Tid, Thread>();
@@ -138,12 +152,23 @@ export class Process {
   exitSignal: number;
   readonly startTime: number;
 
-  /** Set when the process has begun to end; it is a zombie when `threads` is empty. */
+  /** How it shall end, before any guest code runs again. */
+  fate: ExitStatus | undefined;
+  /** What the leader gave to exit(2) when it ended before other threads: the status of the whole unless exit_group says otherwise. */
+  leaderExitCode: number | undefined;
+  /** Set when the process has ended: a zombie until its parent has waited for it. */
   status: ExitStatus | undefined;
   /** Stopped by job control, and by which signal. */
   stopped: number | undefined;
   /** What wait4 may still report once: WSTOPPED or WCONTINUED. */
   unreported: 'stopped' | 'continued' | undefined;
+  /** Instructions retired by all its threads, ended ones included: CLOCK_PROCESS_CPUTIME_ID in ns. */
+  retired = 0;
+  /** `retired` at which a timer or limit on CPU time expires. */
+  cpuDeadline = Number.POSITIVE_INFINITY;
+  readonly itimers: ItimerTable = noItimers();
+  /** timer_create(2), by id. */
+  readonly timers = new Map<number, PosixTimer>();
   /** CPU time and the like of threads that ended, and of children that were waited for. */
   usage: Usage = noUsage();
   childrenUsage: Usage = noUsage();
@@ -154,12 +179,16 @@ export class Process {
   keepCapabilities = false;
   timerSlack = 50_000;
   personality = 0;
+  /** Its parent ended before it, and the root took it. */
+  adopted = false;
   /** It has called execve since it was forked: setpgid by its parent is refused then. */
   hasExecuted = false;
   /** A debugger is attached: signals pass its hooks. */
   traced = false;
-  /** The thread of the parent that waits in vfork(2) for this process to exec or end. */
-  vforkParent: Thread | undefined;
+  /** The thread of the parent that waits in vfork(2) for this process to exec or end, and the key it sleeps on. */
+  vforkParent: { readonly thread: Thread; readonly key: WaitKey } | undefined;
+  /** The thread of the parent that forked it: PR_SET_PDEATHSIG and __WNOTHREAD look at it. */
+  parentTid: Tid | undefined;
   /** Controlling terminal: id of the tty, as kernel/tty.ts numbers them; undefined: none. */
   terminal: number | undefined;
 
@@ -177,6 +206,8 @@ export class Process {
     this.image = parts.image;
     this.lastComm = parts.comm;
     this.startTime = parts.startTime;
+    this.childKey = parts.childKey;
+    this.signalKey = parts.signalKey;
     this.exitSignal = 17;
   }
 
@@ -186,6 +217,6 @@ export class Process {
   }
 
   get isZombie(): boolean {
-    return this.status !== undefined && this.threads.size === 0;
+    return this.status !== undefined;
   }
 }

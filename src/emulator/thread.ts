@@ -47,6 +47,8 @@ export class Thread {
   signalMask: SigSet = 0n;
   /** The mask to put back when the syscall that replaced it (sigsuspend, ppoll, pselect, epoll_pwait) is over. */
   savedMask: SigSet | undefined;
+  /** Signals that sigtimedwait waits for: they wake it although they are blocked. */
+  awaitedSignals: SigSet = 0n;
   readonly pending: PendingSignals = noPending();
   /** A signal may be deliverable: looked at before the thread runs guest code (TIF_SIGPENDING). */
   signalPending = false;
@@ -61,6 +63,8 @@ export class Thread {
   name: string;
   /** Instructions retired by this thread: its CPU time in ns. */
   retired = 0;
+  /** `retired` at which a timer on its CPU clock expires. */
+  cpuDeadline = Number.POSITIVE_INFINITY;
   /** Signal sent to it when its parent thread dies (PR_SET_PDEATHSIG); 0: none. */
   parentDeathSignal = 0;
   /** Nice value, -20 to 19. Order of execution does not depend on it. */
@@ -73,9 +77,25 @@ export class Thread {
   /** Reasons other than the debugger's for not running (a probe handler that sleeps); it runs when 0. */
   parked = 0;
   action: ResumeAction = CONTINUE;
-  /** A signal that the debugger saw and shall decide on; or, when `release` gave one, the signal to deliver first of all. */
+  /** Something has retired, or a handler was entered, since the action was given: a step is complete when it has left its range. */
+  progressed = false;
+  /** The signal that made it stop: the debugger decides about it with `release`, and may replace it before ($_siginfo). */
   intercepted: SigInfo | undefined;
+  /** The signal that the debugger delivers: it passes no hook any more. */
   injected: SigInfo | undefined;
+  /** Stopped between entering this syscall and running it. */
+  stoppedAtEntry: number | undefined;
+  /** What a thread held inside a syscall showed to the debugger: when one of them has changed it leaves the syscall. */
+  shownInSyscall: { readonly ip: number; readonly nr: number; readonly result: number } | undefined;
+
+  /** In the scheduler's queue: runnable, or asleep with a signal to look at. */
+  queued = false;
+  /** Instructions left of its slice. */
+  sliceLeft = 0;
+  /** Number of its current or latest sleep, so that an alarm set for an earlier one is known to be stale. */
+  sleep = 0;
+  /** RF is set: it faulted and has executed nothing since (SDM vol. 3B, 17.3.1.1). */
+  resumeFlag = false;
 
   constructor(
     readonly tid: Tid,

@@ -5,7 +5,6 @@ import type { Machine } from '../machine.js';
 import type { UserMemory } from '../memory/user-memory.js';
 import type { Process } from '../process.js';
 import type { Thread } from '../thread.js';
-import { ERESTARTSYS } from './errno.js';
 import type { Blocked, WaitKey } from './wait.js';
 
 /** What a row works on. One object serves every call of a machine: do not keep it, nor `args`, beyond the call. */
@@ -29,12 +28,14 @@ export interface SyscallRow {
   /** Goes on when one of the record's keys was woken or its deadline has come (`context.machine.clock` tells). A new record sleeps on. */
   resume?(context: SyscallContext, blocked: Blocked): SyscallResult;
   /**
-   * What the syscall answers when a signal handler is about to run or the thread leaves its sleep otherwise: bytes already moved, or -errno, or one of
-   * the restart codes, negative. Absent: -ERESTARTSYS.
+   * What the syscall answers if a signal handler or a debugger takes the thread out of its sleep now: bytes already moved, or -errno, or a restart
+   * code, negative. Absent: -ERESTARTSYS. Changes nothing: a debugger that stops the thread shows it, and the thread may then sleep on.
    */
   interrupt?(context: SyscallContext, blocked: Blocked): number;
-  /** What `rax` shows while the thread sleeps, as a tracer sees it: a restart code, positive. Absent: ERESTARTSYS. */
-  readonly restart?: number;
+  /** The sleep ends without `resume`: a handler runs, or the thread dies. Writes the remaining time, gives back what was reserved. */
+  abandon?(context: SyscallContext, blocked: Blocked): void;
+  /** Signals other than a fatal one do not end the sleep (vfork). */
+  readonly uninterruptible?: true;
 }
 
 /** A record for a row to return: sleeps until one of `keys` is woken or `deadline` (virtual CLOCK_MONOTONIC, ns) has come. */
@@ -63,10 +64,5 @@ export class SyscallTable {
 
   find(nr: number): SyscallRow | undefined {
     return this.rows[nr];
-  }
-
-  /** What a sleeping thread's `rax` shows to a debugger. */
-  restartCode(nr: number): number {
-    return this.rows[nr]?.restart ?? ERESTARTSYS;
   }
 }

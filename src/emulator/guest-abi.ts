@@ -1,0 +1,48 @@
+/** What the kernel asks of a guest architecture: its system call convention and its signal frames. x86/abi.ts is the one for x86-64. */
+import type { CpuState } from './cpu-state.js';
+import type { UserMemory } from './memory/user-memory.js';
+import type { SigAction, SigInfo, SigSet } from './signals.js';
+import type { AltStack, FaultRecord } from './thread.js';
+
+/** Everything that goes into the frame of a signal handler. */
+export interface HandlerCall {
+  readonly info: SigInfo;
+  readonly action: SigAction;
+  /** The mask that sigreturn puts back. */
+  readonly mask: SigSet;
+  readonly altStack: AltStack;
+  readonly fault: FaultRecord;
+}
+
+/** What a frame gives back to the thread beside its registers. */
+export interface ReturnedFrame {
+  readonly mask: SigSet;
+  readonly altStack: AltStack;
+}
+
+export interface GuestAbi {
+  /** The registers of a fresh image: everything zero but ip and stack pointer, floating point in its initial state. */
+  start(cpu: CpuState, entry: number, stack: number): void;
+  /** Does what the `syscall` instruction does and leaves number and arguments for `syscall`. */
+  enterSyscall(cpu: CpuState): void;
+  /** Number of the syscall that the thread is in and its arguments; -1: it is in none. */
+  syscall(cpu: CpuState, args: number[]): number;
+  syscallNumber(cpu: CpuState): number;
+  /** The thread is in no syscall any more: its result is not subject to restart. */
+  leaveSyscall(cpu: CpuState): void;
+  /** What the syscall returned, signed. */
+  result(cpu: CpuState): number;
+  setResult(cpu: CpuState, value: number): void;
+  /** Moves the thread back onto its `syscall` instruction with this number. */
+  restart(cpu: CpuState, nr: number): void;
+  /** The thread executed its own breakpoint instruction. */
+  passBreakpoint(cpu: CpuState): void;
+  setStack(cpu: CpuState, stack: number): void;
+  setThreadPointer(cpu: CpuState, base: number): void;
+  /** Builds the frame and moves the thread to the handler; false when the stack cannot take it, then nothing has changed. */
+  enterHandler(cpu: CpuState, memory: UserMemory, call: HandlerCall): boolean;
+  /** rt_sigreturn: registers from the frame at the stack pointer; undefined when the frame is bad. */
+  returnFromHandler(cpu: CpuState, memory: UserMemory): ReturnedFrame | undefined;
+  /** True when the stack pointer is inside the alternate stack. */
+  onAltStack(cpu: CpuState, stack: AltStack): boolean;
+}

@@ -1,0 +1,246 @@
+/**
+ * Who runs: threads of all processes take turns in slices counted in retired instructions, first come first served (docs/design.md, the laws of
+ * determinism). The order depends on nothing but the guest and the events that enter at slice ends; stops and holds by a debugger do not consume
+ * fuel and do not change anybody's place in the queue.
+ */
+import type { Alarm } from './alarms.js';
+import { STATE } from './cpu-state.js';
+import { attend, handleExit } from './dispatch.js';
+import type { Exit } from './executor.js';
+import type { RunResult, StopEvent } from './hooks.js';
+import { endProcess } from './kernel/exit.js';
+import { cpuTimeReached, ringItimer } from './kernel/itimer.js';
+import { ringPosixTimer } from './kernel/posix-timer.js';
+import { recalculatePending } from './kernel/signal-send.js';
+import type { Machine } from './machine.js';
+import type { ExitStatus, Process } from './process.js';
+import { kernelInfo, killInfo, type SigInfo } from './signals.js';
+import { leaveByDebugger, showInSyscall } from './sleep.js';
+import { CONTINUE, type ResumeAction, type Thread } from './thread.js';
+
+export class Scheduler {
+  /** Fuel of the run of guest code that is under way. */
+  fuelGiven = 0;
+  private readonly queue: Thread[] = [];
+  /** Whose slice it is. */
+  private current: Thread | undefined;
+  private readonly events: StopEvent[] = [];
+  private readonly doomed: Process[] = [];
+  private stopRequested = false;
+  private budget = 0;
+
+  constructor(private readonly machine: Machine) {}
+
+  run(limit: number): RunResult {
+    this.budget = limit;
+    for (;;) {
+      this.endDoomed();
+      const event = this.events.shift();
+      if (event !== undefined) return { kind: 'stop', event };
+      this.ringAlarms();
+      const thread = this.pick();
+      if (this.stopRequested && this.current === undefined) return this.interrupt();
+      if (thread === undefined) return this.nobody();
+      if (this.budget <= 0) return { kind: 'limit' };
+      this.turn(thread);
+    }
+  }
+
+  requestStop(): void {
+    this.stopRequested = true;
+  }
+
+  /** Reports an event and holds the thread that it is about. */
+  post(event: StopEvent): void {
+    this.events.push(event);
+    if ('thread' in event) this.hold(event.thread);
+    if ('child' in event) this.hold(event.child);
+  }
+
+  /** The debugger takes the thread: it runs no more until released. Its place in the queue stays. */
+  hold(thread: Thread): void {
+    if (thread.held || thread.state === 'dead') return;
+    thread.held = true;
+    if (thread.blocked !== undefined) showInSyscall(this.machine, thread);
+  }
+
+  /**
+   * The debugger lets the thread go on. `signal` is what it shall receive first: the number of the signal that stopped it delivers that one with
+   * its siginfo (`thread.intercepted`, which the debugger may have replaced), another number a plain one, none suppresses it.
+   */
+  release(thread: Thread, action: ResumeAction = CONTINUE, signal = 0): void {
+    const { intercepted } = thread;
+    thread.held = false;
+    thread.action = action;
+    thread.progressed = false;
+    thread.intercepted = undefined;
+    thread.injected = signal === 0 ? undefined : this.injection(signal, intercepted);
+    if (thread.shownInSyscall !== undefined) leaveByDebugger(this.machine, thread);
+    recalculatePending(thread);
+    if (thread.state === 'runnable' || thread.injected !== undefined || thread.signalPending) this.enqueue(thread);
+  }
+
+  private injection(signal: number, intercepted: SigInfo | undefined): SigInfo {
+    if (intercepted?.signal === signal) return intercepted;
+    const { root } = this.machine;
+    return root === undefined ? kernelInfo(signal) : killInfo(signal, root.pid, root.credentials.ruid);
+  }
+
+  holdAll(process: Process): void {
+    for (const thread of process.threads.values()) this.hold(thread);
+  }
+
+  enqueue(thread: Thread): void {
+    if (thread.queued || thread.state === 'dead') return;
+    thread.queued = true;
+    this.queue.push(thread);
+  }
+
+  dequeue(thread: Thread): void {
+    if (this.current === thread) this.current = undefined;
+    thread.sliceLeft = 0;
+    if (!thread.queued) return;
+    thread.queued = false;
+    this.queue.splice(this.queue.indexOf(thread), 1);
+  }
+
+  /** sched_yield(2): the rest of the slice is given up. */
+  endSlice(thread: Thread): void {
+    thread.sliceLeft = 0;
+  }
+
+  /** The process shall end with this status before any guest code runs: exit_group, a fatal signal. The first status holds. */
+  doom(process: Process, status: ExitStatus): void {
+    if (process.fate !== undefined || process.status !== undefined) return;
+    process.fate = status;
+    this.doomed.push(process);
+  }
+
+  private endDoomed(): void {
+    for (let next = this.doomed.shift(); next !== undefined; next = this.doomed.shift()) {
+      endProcess(this.machine, next, next.fate as ExitStatus);
+    }
+  }
+
+  private pick(): Thread | undefined {
+    const { current } = this;
+    if (current !== undefined && canRun(current) && current.queued) return current;
+    this.current = undefined;
+    return this.queue.find(canRun);
+  }
+
+  private interrupt(): RunResult {
+    this.stopRequested = false;
+    return { kind: 'stop', event: { kind: 'interrupt' } };
+  }
+
+  private nobody(): RunResult {
+    const { machine } = this;
+    const live = machine.root === undefined ? 0 : 1;
+    if (machine.processes.size <= live) return { kind: 'exited' };
+    return { kind: 'idle', deadline: this.nextAlarm() };
+  }
+
+  private turn(thread: Thread): void {
+    const { machine } = this;
+    if (thread.sliceLeft <= 0) thread.sliceLeft = machine.config.sliceLength;
+    this.current = thread;
+    if (!attend(machine, thread) || this.events.length > 0) return;
+    handleExit(machine, thread, this.execute(thread, this.fuelFor(thread)));
+    if (thread.state === 'dead') return;
+    // A step is reported before anybody else runs.
+    if (thread.action.kind !== 'continue' && thread.state === 'runnable') attend(machine, thread);
+    if (thread.sliceLeft <= 0) this.rotate(thread);
+  }
+
+  /** Runs guest code and counts what retired, a `syscall` at its end not included. */
+  execute(thread: Thread, fuel: number): Exit {
+    const { cpu, process } = thread;
+    this.fuelGiven = fuel;
+    const exit = this.machine.execution.run(cpu, process.space, fuel);
+    const left = cpu.int(STATE.FUEL);
+    this.fuelGiven = 0;
+    cpu.setInt(STATE.FUEL, 0);
+    this.account(thread, fuel - left);
+    return exit;
+  }
+
+  private fuelFor(thread: Thread): number {
+    if (thread.action.kind !== 'continue') return 1;
+    const { clock, alarms } = this.machine;
+    const alarm = (alarms.first?.at ?? Number.POSITIVE_INFINITY) - clock.monotonic;
+    const cpuTime = Math.min(thread.process.cpuDeadline - thread.process.retired, thread.cpuDeadline - thread.retired);
+    return Math.max(1, Math.min(thread.sliceLeft, this.budget, alarm, cpuTime, MAX_FUEL));
+  }
+
+  /** `count` instructions have retired on behalf of the thread. */
+  account(thread: Thread, count: number): void {
+    if (count === 0) return;
+    const { process } = thread;
+    this.machine.clock.retired += count;
+    this.budget -= count;
+    thread.retired += count;
+    thread.sliceLeft -= count;
+    thread.progressed = true;
+    process.retired += count;
+    if (process.retired >= process.cpuDeadline || thread.retired >= thread.cpuDeadline) {
+      cpuTimeReached(this.machine, thread);
+    }
+  }
+
+  /** The slice is over: behind everybody else. */
+  private rotate(thread: Thread): void {
+    if (this.current === thread) this.current = undefined;
+    if (!thread.queued) return;
+    this.queue.splice(this.queue.indexOf(thread), 1);
+    this.queue.push(thread);
+  }
+
+  private ringAlarms(): void {
+    const { alarms, clock } = this.machine;
+    while (alarms.first !== undefined && alarms.first.at <= clock.monotonic) this.ring(alarms.take() as Alarm);
+  }
+
+  /** The earliest alarm that still means something. */
+  private nextAlarm(): number | undefined {
+    const { alarms } = this.machine;
+    while (alarms.first !== undefined && !this.isLive(alarms.first)) alarms.take();
+    return alarms.first?.at;
+  }
+
+  private isLive({ target }: Alarm): boolean {
+    const { threads, processes } = this.machine;
+    switch (target.kind) {
+      case 'thread': {
+        const thread = threads.get(target.tid);
+        return thread?.state === 'blocked' && thread.sleep === target.sleep;
+      }
+      case 'key':
+        return this.machine.waitersOf(target.key).length > 0;
+      case 'itimer':
+        return processes.get(target.pid)?.itimers[0].setting === target.setting;
+      case 'timer':
+        return processes.get(target.pid)?.timers.get(target.id)?.setting === target.setting;
+    }
+  }
+
+  private ring(alarm: Alarm): void {
+    if (!this.isLive(alarm)) return;
+    const { machine } = this;
+    const { target } = alarm;
+    if (target.kind === 'key') return machine.wake(target.key);
+    if (target.kind === 'thread') return machine.wakeThread(machine.threads.get(target.tid) as Thread);
+    const process = machine.processes.get(target.pid) as Process;
+    if (target.kind === 'itimer') ringItimer(machine, process);
+    else ringPosixTimer(machine, process, target.id);
+  }
+}
+
+/** STATE.FUEL is an i32. */
+const MAX_FUEL = 0x7fff_ffff;
+
+function canRun(thread: Thread): boolean {
+  return (
+    !thread.held && thread.parked === 0 && thread.process.stopped === undefined && thread.process.fate === undefined
+  );
+}

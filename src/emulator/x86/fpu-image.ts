@@ -1,0 +1,81 @@
+/**
+ * The floating-point state of a thread as FXSAVE64 lays it out (SDM vol. 1, table 10-2): 512 bytes. The CPU struct holds the x87 registers by
+ * physical number and TOP apart; the image holds them from the top of the stack.
+ */
+import { SLOT } from '../../register-set.js';
+import type { CpuState } from '../cpu-state.js';
+
+export const FXSAVE_BYTES = 512;
+/** Bits of MXCSR that may be set, DAZ included. */
+export const MXCSR_MASK = 0xffff;
+const INITIAL_FCW = 0x37f;
+const INITIAL_MXCSR = 0x1f80;
+
+const OFFSET = {
+  FCW: 0,
+  FSW: 2,
+  FTW: 4,
+  FOP: 6,
+  FIP: 8,
+  FDP: 16,
+  MXCSR: 24,
+  MXCSR_MASK: 28,
+  ST: 32,
+  XMM: 160,
+} as const;
+const TOP_SHIFT = 11;
+const TOP_BITS = 7 << TOP_SHIFT;
+
+function copy(to: DataView, at: number, from: Uint8Array): void {
+  new Uint8Array(to.buffer, to.byteOffset + at, from.length).set(from);
+}
+
+/** Writes the image; bytes from 416 on (reserved, and left to software) stay as they are. */
+export function fxsave(cpu: CpuState, image: DataView): void {
+  const top = cpu.int(SLOT.FTOP) & 7;
+  image.setUint16(OFFSET.FCW, cpu.int(SLOT.FCW), true);
+  image.setUint16(OFFSET.FSW, (cpu.int(SLOT.FSW) & ~TOP_BITS) | (top << TOP_SHIFT), true);
+  image.setUint16(OFFSET.FTW, cpu.int(SLOT.FTAG) & 0xff, true);
+  image.setUint16(OFFSET.FOP, cpu.int(SLOT.FOP), true);
+  copy(image, OFFSET.FIP, cpu.bytes(SLOT.FIP, 8));
+  copy(image, OFFSET.FDP, cpu.bytes(SLOT.FDP, 8));
+  image.setUint32(OFFSET.MXCSR, cpu.int(SLOT.MXCSR), true);
+  image.setUint32(OFFSET.MXCSR_MASK, MXCSR_MASK, true);
+  for (let i = 0; i < 8; i++) {
+    copy(image, OFFSET.ST + 16 * i, cpu.bytes(SLOT.X87 + 16 * ((top + i) & 7), 10));
+  }
+  for (let i = 0; i < 16; i++) copy(image, OFFSET.XMM + 16 * i, cpu.bytes(SLOT.VECTOR + 32 * i, 16));
+}
+
+/** Loads the image; false when MXCSR has reserved bits set (FXRSTOR would raise #GP), then nothing has changed. */
+export function fxrstor(cpu: CpuState, image: DataView): boolean {
+  const mxcsr = image.getUint32(OFFSET.MXCSR, true);
+  if (mxcsr & ~MXCSR_MASK) return false;
+  const bytes = (at: number, length: number): Uint8Array => new Uint8Array(image.buffer, image.byteOffset + at, length);
+  const status = image.getUint16(OFFSET.FSW, true);
+  const top = (status >> TOP_SHIFT) & 7;
+  cpu.setInt(SLOT.FCW, image.getUint16(OFFSET.FCW, true));
+  cpu.setInt(SLOT.FSW, status & ~TOP_BITS);
+  cpu.setInt(SLOT.FTOP, top);
+  cpu.setInt(SLOT.FTAG, image.getUint8(OFFSET.FTW));
+  cpu.setInt(SLOT.FOP, image.getUint16(OFFSET.FOP, true) & 0x7ff);
+  cpu.bytes(SLOT.FIP, 8).set(bytes(OFFSET.FIP, 8));
+  cpu.bytes(SLOT.FDP, 8).set(bytes(OFFSET.FDP, 8));
+  cpu.setInt(SLOT.MXCSR, mxcsr);
+  for (let i = 0; i < 8; i++) {
+    cpu.bytes(SLOT.X87 + 16 * ((top + i) & 7), 10).set(bytes(OFFSET.ST + 16 * i, 10));
+  }
+  for (let i = 0; i < 16; i++) cpu.bytes(SLOT.VECTOR + 32 * i, 16).set(bytes(OFFSET.XMM + 16 * i, 16));
+  return true;
+}
+
+/** The state after FNINIT and a reset of MXCSR, vector registers zero: what exec and a signal handler start with. */
+export function initFpu(cpu: CpuState): void {
+  cpu.bytes(SLOT.VECTOR, 32 * 16).fill(0);
+  cpu.bytes(SLOT.X87, 16 * 8).fill(0);
+  for (const slot of [SLOT.FSW, SLOT.FTOP, SLOT.FTAG, SLOT.FOP]) cpu.setInt(slot, 0);
+  cpu.setNum(SLOT.FIP, 0);
+  cpu.setNum(SLOT.FDP, 0);
+  cpu.setInt(SLOT.FCW, INITIAL_FCW);
+  cpu.setInt(SLOT.MXCSR, INITIAL_MXCSR);
+}
