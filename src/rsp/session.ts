@@ -1,0 +1,379 @@
+/**
+ * One client's session: bytes in, actions out. No sockets, no time, no promises; the target is called synchronously.
+ *
+ * The host feeds what arrives, carries out the actions in order, and reports stops, output and finished pieces of work, each of which gives
+ * further actions. Nothing that a client sends makes a method throw.
+ */
+import { log } from '../log.js';
+import { Client } from './client.js';
+import type { Document } from './document.js';
+import { EINTR, EINVAL } from './error-code.js';
+import { servableRows, supportedFeatures } from './features.js';
+import { FileTable } from './file-table.js';
+import { FrameDecoder, type FrameSink } from './frame-decoder.js';
+import { encodeFrame, encodeNotification } from './frame-encoder.js';
+import { MAX_BODY, PACKET_SIZE, type PacketContext, type PacketRow, type Work } from './packet.js';
+import { MalformedPacket, PacketCursor } from './packet-cursor.js';
+import { PACKETS } from './packet-table.js';
+import { Reply } from './reply.js';
+import { Router } from './router.js';
+import type { Action, SessionSettings } from './session-types.js';
+import type { ResumeAction, StopEvent } from './stop-event.js';
+import { threadOf } from './stop-event.js';
+import { StopQueue } from './stop-queue.js';
+import { stopReply } from './stop-reply.js';
+import type { Target } from './target.js';
+import type { ThreadId } from './thread-id.js';
+
+/**
+ * - stopped: waits for a packet. Also the only state of non-stop mode, where threads run beside it
+ * - running: owes a stop reply (all-stop)
+ * - working: owes the reply of a long computation
+ * - closed: nothing is read or sent any more
+ */
+type State =
+  | { readonly name: 'stopped' }
+  | { readonly name: 'running'; interrupted: boolean }
+  | { readonly name: 'working'; readonly work: Work }
+  | { readonly name: 'closed' };
+
+const STOPPED: State = { name: 'stopped' };
+const CLOSED: State = { name: 'closed' };
+
+const ACK = Uint8Array.of(0x2b);
+const NAK = Uint8Array.of(0x2d);
+
+/** Packets whose errors gdb 13 takes as `E.text`; the others only from a client that offers `error-message+`. */
+const TAKES_ERROR_TEXT = /^(?:Q|qXfer|vRun|vAttach|Z)/;
+
+/** Console output is cut into packets of this many bytes. */
+const OUTPUT_CHUNK = 0x4000;
+
+export class Session implements PacketContext {
+  readonly client = new Client();
+  readonly files = new FileTable();
+  readonly scratch = new Uint8Array(MAX_BODY);
+  document: Document | undefined;
+
+  private readonly router: Router;
+  private readonly features: string;
+  private readonly decoder = new FrameDecoder(PACKET_SIZE);
+  private readonly reply = new Reply();
+  private readonly stops = new StopQueue();
+  private readonly sink: FrameSink;
+  private state: State = STOPPED;
+  /** The program runs, and no packet of this client is waiting for it. */
+  private runsUnasked: boolean;
+  private oversizedBefore = false;
+  /** For a NAK. */
+  private lastFrame: Uint8Array | undefined;
+  private actions: Action[] = [];
+  /** Emitted by the handler that is running: they leave after its reply. */
+  private deferred: Action[] = [];
+
+  constructor(
+    readonly target: Target,
+    readonly settings: SessionSettings = {},
+  ) {
+    const rows = servableRows(PACKETS, target, settings.disabled ?? new Set());
+    this.router = new Router(rows);
+    this.features = supportedFeatures(rows, target);
+    this.client.lastStop = settings.lastStop;
+    this.client.general = settings.lastStop && threadOf(settings.lastStop);
+    this.runsUnasked = settings.running === true;
+    this.sink = {
+      packet: (body, intact) => this.onPacket(body, intact),
+      oversized: () => this.onOversized(),
+      ack: () => undefined,
+      nak: () => this.onNak(),
+      break: () => this.onBreak(),
+    };
+  }
+
+  // ---- the host's side
+
+  /** Bytes have arrived, any number of packets in any pieces. */
+  feed(bytes: Uint8Array): readonly Action[] {
+    this.settings.trace?.('in', bytes);
+    if (this.state.name !== 'closed') this.decoder.push(bytes, this.sink);
+    return this.flush();
+  }
+
+  /** A packet has begun and not ended: the host closes the connection if that lasts. */
+  get unfinishedPacket(): boolean {
+    return this.decoder.unfinished;
+  }
+
+  /**
+   * The program has stopped. In all-stop mode once for each `resume` action; another one breaks the host's side of the contract and
+   * throws. In non-stop mode whenever a thread stops.
+   */
+  stopped(event: StopEvent): readonly Action[] {
+    if (this.state.name === 'closed') return [];
+    if (this.client.nonStop) return this.notify(event);
+    this.noteStop(event);
+    if (this.state.name === 'running') {
+      this.state = STOPPED;
+      this.sendText(stopReply(event, this));
+    } else if (!this.runsUnasked) {
+      throw new Error(`the target reports ${event.kind} though it was not resumed`);
+    }
+    this.runsUnasked = false;
+    return this.flush();
+  }
+
+  /** Text for the client's console. It can be sent only while the program runs in all-stop mode; otherwise it is dropped. */
+  output(bytes: Uint8Array): readonly Action[] {
+    if (this.state.name !== 'running') return [];
+    this.sendOutput(bytes);
+    return this.flush();
+  }
+
+  /** Does one piece of the work that a `work` action announced. */
+  work(): readonly Action[] {
+    if (this.state.name !== 'working') return [];
+    const { work } = this.state;
+    this.reply.reset(this.client.offers('error-message+'));
+    if (this.guarded(() => work.proceed(this.reply))) {
+      this.state = STOPPED;
+      this.sendReply();
+    } else {
+      this.actions.push({ kind: 'work' });
+    }
+    return this.flush();
+  }
+
+  /** The connection is gone, whoever closed it: takes back what this client set up in the target. */
+  disconnected(): void {
+    if (this.client.nonStop) this.target.nonStop?.set(false);
+    this.state = CLOSED;
+    this.files.closeAll();
+    this.target.breakpoints?.removeAll();
+    this.target.signals?.pass(new Set());
+    this.target.events?.report(new Set());
+    for (const { pid } of this.target.processes()) this.target.syscalls?.catch(pid, new Set());
+  }
+
+  // ---- the handlers' side (PacketContext)
+
+  supported(): string {
+    return this.features;
+  }
+
+  currentThread(): ThreadId | undefined {
+    const { general } = this.client;
+    if (general !== undefined && this.target.thread(general) !== undefined) return general;
+    return this.target.threads()[0];
+  }
+
+  console(text: string): void {
+    this.sendOutput(Buffer.from(text));
+  }
+
+  emit(action: Action): void {
+    this.deferred.push(action);
+  }
+
+  resume(actions: readonly ResumeAction[], reply: Reply): void {
+    this.emit({ kind: 'resume', actions });
+    if (this.client.nonStop) return reply.ok();
+    this.state = { name: 'running', interrupted: false };
+    reply.later();
+  }
+
+  answerStop(event: StopEvent, reply: Reply): void {
+    this.noteStop(event);
+    reply.text(stopReply(event, this));
+  }
+
+  stopRunning(reply: Reply): boolean {
+    if (!this.runsUnasked) return false;
+    this.state = { name: 'running', interrupted: true };
+    this.emit({ kind: 'interrupt' });
+    reply.later();
+    return true;
+  }
+
+  startWork(work: Work, reply: Reply): void {
+    this.state = { name: 'working', work };
+    this.emit({ kind: 'work' });
+    reply.later();
+  }
+
+  /** Non-stop: `?` answers with the first of these, `vStopped` with the others. */
+  answerStops(events: readonly StopEvent[], reply: Reply): void {
+    this.stops.restart(events.map((event) => stopReply(event, this)));
+    this.answerNextStop(reply);
+  }
+
+  /** Non-stop: `vStopped` has acknowledged the report that was out. */
+  acknowledgeStop(reply: Reply): void {
+    this.stops.acknowledge();
+    this.answerNextStop(reply);
+  }
+
+  forgetStops(): void {
+    this.state = STOPPED;
+    this.runsUnasked = false;
+    this.client.lastStop = undefined;
+    this.client.general = undefined;
+    this.stops.restart([]);
+  }
+
+  // ---- frames
+
+  private onPacket(body: Uint8Array, intact: boolean): void {
+    if (this.state.name === 'closed') return;
+    if (!intact && !this.client.noAck) return this.send(NAK);
+    if (!this.client.noAck) this.send(ACK);
+    // Without acknowledgements nobody would send it again: gdbserver takes it as it is, and so do we.
+    else if (!intact) log.warn({ packet: printable(body) }, 'packet with a wrong checksum in no-ack mode');
+    const row = this.router.find(body);
+    if (!this.allowed(row)) {
+      return log.warn({ packet: printable(body), state: this.state.name }, 'packet ignored: it may not come now');
+    }
+    this.handle(row, body);
+  }
+
+  private allowed(row: PacketRow | undefined): boolean {
+    return this.state.name === 'stopped' || row?.allowedWhile === 'always';
+  }
+
+  private handle(row: PacketRow | undefined, body: Uint8Array): void {
+    const { reply } = this;
+    reply.reset(this.client.offers('error-message+') || TAKES_ERROR_TEXT.test(row?.prefix ?? ''));
+    if (row === undefined) reply.empty();
+    else {
+      this.guarded(() => {
+        row.handle(new PacketCursor(body, row.prefix.length), reply, this);
+        return true;
+      }, body);
+    }
+    this.sendReply();
+    this.actions.push(...this.deferred);
+    this.deferred = [];
+    if (this.actions.some(({ kind }) => kind === 'close' || kind === 'exit')) this.state = CLOSED;
+  }
+
+  /** The one place that goes on after an exception: whatever a client sends, its session lives. */
+  private guarded(handle: () => boolean, body?: Uint8Array): boolean {
+    try {
+      const done = handle();
+      if (done && this.reply.state === 'open') throw new Error('the handler gave no reply');
+      return done;
+    } catch (error) {
+      const packet = body && printable(body);
+      this.deferred = [];
+      if (this.state.name !== 'closed') this.state = STOPPED;
+      if (error instanceof MalformedPacket) {
+        log.info({ packet, reason: error.message }, 'malformed packet');
+        this.reply.error(EINVAL, `malformed packet: ${error.message}`);
+      } else {
+        log.error(
+          { packet, error: String(error), stack: error instanceof Error ? error.stack : undefined },
+          'handler failed',
+        );
+        this.reply.error(EINVAL, 'internal error');
+      }
+      return true;
+    }
+  }
+
+  private onOversized(): void {
+    log.warn({ limit: PACKET_SIZE }, 'packet too long');
+    if (this.client.noAck || this.oversizedBefore) return this.close();
+    this.oversizedBefore = true;
+    this.send(NAK);
+  }
+
+  private onNak(): void {
+    if (!this.client.noAck && this.lastFrame !== undefined) this.send(this.lastFrame);
+  }
+
+  /** Several in a row are one; while the program is stopped there is nothing to stop. */
+  private onBreak(): void {
+    if (this.state.name === 'working') {
+      this.state = STOPPED;
+      this.reply.reset(false);
+      this.reply.error(EINTR);
+      this.sendReply();
+    } else if (this.state.name === 'running' && !this.state.interrupted) {
+      this.state.interrupted = true;
+      this.actions.push({ kind: 'interrupt' });
+    }
+  }
+
+  private close(): void {
+    this.state = CLOSED;
+    this.actions.push({ kind: 'close' });
+  }
+
+  // ---- stops
+
+  private noteStop(event: StopEvent): void {
+    this.client.lastStop = event;
+    this.client.general = threadOf(event);
+  }
+
+  private notify(event: StopEvent): readonly Action[] {
+    const first = this.stops.add(stopReply(event, this));
+    if (first !== undefined) this.send(encodeNotification(Buffer.from(`Stop:${first}`)));
+    return this.flush();
+  }
+
+  private answerNextStop(reply: Reply): void {
+    const next = this.stops.next;
+    if (next === undefined) reply.ok();
+    else reply.text(next);
+  }
+
+  // ---- output
+
+  private sendReply(): void {
+    if (this.reply.state === 'body') this.sendBody(this.reply.body);
+  }
+
+  private sendText(text: string): void {
+    this.sendBody(Buffer.from(text, 'latin1'));
+  }
+
+  private sendOutput(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += OUTPUT_CHUNK) {
+      this.sendText(`O${Buffer.from(bytes.subarray(at, at + OUTPUT_CHUNK)).toString('hex')}`);
+    }
+  }
+
+  private sendBody(body: Uint8Array): void {
+    const frame = encodeFrame(body, this.settings.runLength ?? true);
+    this.lastFrame = this.client.noAck ? undefined : frame;
+    this.send(frame);
+  }
+
+  private send(bytes: Uint8Array): void {
+    this.actions.push({ kind: 'send', bytes });
+  }
+
+  /** Neighbouring sends become one, so that an acknowledgement and its reply leave in one write. */
+  private flush(): readonly Action[] {
+    const flushed: Action[] = [];
+    for (const action of this.actions) {
+      const last = flushed.at(-1);
+      if (action.kind === 'send' && last?.kind === 'send') {
+        flushed[flushed.length - 1] = { kind: 'send', bytes: Buffer.concat([last.bytes, action.bytes]) };
+      } else {
+        flushed.push(action);
+      }
+    }
+    this.actions = [];
+    if (this.settings.trace !== undefined) {
+      for (const action of flushed) if (action.kind === 'send') this.settings.trace('out', action.bytes);
+    }
+    return flushed;
+  }
+}
+
+function printable(body: Uint8Array): string {
+  return Buffer.from(body.subarray(0, 200))
+    .toString('latin1')
+    .replace(/[^\x20-\x7e]/g, '.');
+}

@@ -1,0 +1,81 @@
+/**
+ * What the protocol needs of the machine below: `src/rsp` owns this interface and somebody else implements it.
+ *
+ * Every call is synchronous, happens while the session is fed, and must neither run guest code nor report an event: what shall run leaves the
+ * session as an action (session.ts). Addresses are unsigned 64-bit as sent, canonical or not. Optional abilities are optional objects;
+ * `qSupported` and the packets that need one follow from whether it is there.
+ */
+import type { RegisterRow } from '../register-set.js';
+import type { Pid } from '../types.js';
+import type {
+  Breakpoints,
+  EventReports,
+  HostIo,
+  Launcher,
+  NonStop,
+  OsData,
+  SigInfoAccess,
+  SignalPolicy,
+  SyscallCatch,
+  ThreadLocalStorage,
+} from './target-abilities.js';
+import type { ThreadId } from './thread-id.js';
+
+export interface ProcessInfo {
+  readonly pid: Pid;
+  /** We joined it while it ran, so a client that quits detaches; otherwise it kills. */
+  readonly attached: boolean;
+}
+
+export interface ThreadInfo extends ThreadId {
+  /** As /proc/PID/task/TID/comm has it. */
+  readonly name: string;
+  /** Number of the virtual CPU it ran on last. */
+  readonly core: number;
+}
+
+export interface Target {
+  /** The debugged processes that live, oldest first. */
+  processes(): readonly ProcessInfo[];
+  /** Their threads that live, grouped by process, leaders first. */
+  threads(): readonly ThreadInfo[];
+  /** undefined: no such thread lives. */
+  thread(id: ThreadId): ThreadInfo | undefined;
+
+  /** Rows of `g`, in order: a row's `number` is its index. */
+  registers(pid: Pid): readonly RegisterRow[];
+  /** Copies the value, little-endian, `bits / 8` bytes long. False: the value is not available. */
+  readRegister(thread: ThreadId, row: RegisterRow, into: Uint8Array): boolean;
+  writeRegister(thread: ThreadId, row: RegisterRow, bytes: Uint8Array): boolean;
+
+  /** What the program itself would read, without breakpoint bytes. Returns how many bytes from the first on are readable. */
+  readMemory(pid: Pid, address: bigint, into: Uint8Array): number;
+  /** All of the bytes, or none when one page is not mapped. Protection does not matter. */
+  writeMemory(pid: Pid, address: bigint, bytes: Uint8Array): boolean;
+
+  /** Pairs of u64, as on the program's stack, with the closing AT_NULL. */
+  auxv(pid: Pid): Uint8Array | undefined;
+  /** Absolute guest path of the program. */
+  executable(pid: Pid): string | undefined;
+
+  /** Ends the process at once; no event is reported for it. */
+  kill(pid: Pid): void;
+  /** Forgets the process, which goes on by itself; no event is reported for it any more. */
+  detach(pid: Pid): void;
+
+  readonly breakpoints?: Breakpoints;
+  readonly signals?: SignalPolicy;
+  readonly sigInfo?: SigInfoAccess;
+  readonly hostIo?: HostIo;
+  readonly launcher?: Launcher;
+  readonly events?: EventReports;
+  readonly syscalls?: SyscallCatch;
+  readonly nonStop?: NonStop;
+  readonly threadLocal?: ThreadLocalStorage;
+  readonly osData?: OsData;
+}
+
+/** Names of the optional abilities. */
+export type Ability = {
+  [Key in keyof Target]-?: undefined extends Target[Key] ? Key : never;
+}[keyof Target];
