@@ -38,7 +38,11 @@ export interface GuestAbi {
   /** The thread executed its own breakpoint instruction. */
   passBreakpoint(cpu: CpuState): void;
   setStack(cpu: CpuState, stack: number): void;
+  /** The register that thread-local storage is found with (fs), and the other base (gs). */
   setThreadPointer(cpu: CpuState, base: number): void;
+  threadPointer(cpu: CpuState): bigint;
+  setSecondPointer(cpu: CpuState, base: number): void;
+  secondPointer(cpu: CpuState): bigint;
   /** Builds the frame and moves the thread to the handler; false when the stack cannot take it, then nothing has changed. */
   enterHandler(cpu: CpuState, memory: UserMemory, call: HandlerCall): boolean;
   /** rt_sigreturn: registers from the frame at the stack pointer; undefined when the frame is bad. */

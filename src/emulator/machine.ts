@@ -6,6 +6,7 @@ import type { Pid, Tid } from '../types.js';
 import { Alarms } from './alarms.js';
 import { type Timespec, VirtualClock } from './clock.js';
 import { CpuState, STATE } from './cpu-state.js';
+import { Entropy } from './entropy.js';
 import type { Executor, Exit } from './executor.js';
 import type { GuestAbi } from './guest-abi.js';
 import { type MachineHooks, NO_HOOKS, type RunResult, type StopEvent } from './hooks.js';
@@ -42,6 +43,8 @@ export interface MachineConfig {
 export interface FrameSource {
   alloc(): number | undefined;
   release(frame: number): void;
+  /** How many can still be had. */
+  readonly free: number;
 }
 
 export interface MachineParts {
@@ -66,7 +69,12 @@ export class Machine {
   readonly clock: VirtualClock;
   readonly alarms = new Alarms();
   readonly scheduler: Scheduler;
+  /** Source of every random number the guest sees. */
+  readonly entropy: Entropy;
   hooks: MachineHooks = NO_HOOKS;
+  /** uname(2): sethostname and setdomainname change them. */
+  hostname: string;
+  domainname = '(none)';
   /** Futexes with sleepers (kernel/futex-queue.ts). */
   readonly futexes = new Map<string, WaitKey>();
   /** Numbers of syscalls without a row that were warned about. */
@@ -88,6 +96,8 @@ export class Machine {
     this.abi = parts.abi;
     this.syscalls = parts.syscalls;
     this.clock = new VirtualClock(parts.config.epoch);
+    this.entropy = new Entropy(parts.config.seed);
+    this.hostname = parts.config.hostname;
     this.nextPid = parts.config.pidBase;
     this.scheduler = new Scheduler(this);
   }
@@ -147,6 +157,11 @@ export class Machine {
     if (this.threads.has(pid as Tid) || this.processes.has(pid as Pid)) return true;
     for (const { pgid, sid } of this.processes.values()) if (pgid === pid || sid === pid) return true;
     return false;
+  }
+
+  /** Bytes of guest memory that nobody uses. */
+  freeMemory(): number {
+    return this.frames.free * FRAME_BYTES;
   }
 
   newCpu(): CpuState | undefined {

@@ -171,6 +171,8 @@ export class Process {
   readonly timers = new Map<number, PosixTimer>();
   /** CPU time and the like of threads that ended, and of children that were waited for. */
   usage: Usage = noUsage();
+  /** Bytes: the most memory it had (ru_maxrss). */
+  peakResident = 0;
   childrenUsage: Usage = noUsage();
 
   /** prctl(2): PR_SET_DUMPABLE (0, 1), PR_SET_CHILD_SUBREAPER, PR_SET_KEEPCAPS, timer slack (ns). */

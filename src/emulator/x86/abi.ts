@@ -65,6 +65,9 @@ export function linuxX86Abi(flags: FlagAccess): GuestAbi {
       cpu.rsp = stack;
     },
     setThreadPointer: (cpu, base) => cpu.setNum(SLOT.FS_BASE, base),
+    threadPointer: (cpu) => cpu.big(SLOT.FS_BASE),
+    setSecondPointer: (cpu, base) => cpu.setNum(SLOT.GS_BASE, base),
+    secondPointer: (cpu) => cpu.big(SLOT.GS_BASE),
     enterHandler: (cpu, memory, call) => enterHandler(cpu, memory, flags, call),
     returnFromHandler: (cpu, memory) => returnFromHandler(cpu, memory, flags),
     onAltStack: (cpu, stack) => onAltStack(cpu.rsp, stack),
