@@ -3,7 +3,7 @@
  * normalised. Two runs of gdbserver have to agree first, or the script proves nothing.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { buildGuest } from '../guests/build.js';
+import { buildGuest, type GuestBuild } from '../guests/build.js';
 import { normalise } from './normalise.js';
 import { GDBSERVER, type ServerCommand, sidestep } from './server.js';
 import { runSession, type Transcript } from './session.js';
@@ -11,10 +11,18 @@ import { runSession, type Transcript } from './session.js';
 interface Twin {
   readonly name: string;
   readonly scripts: readonly string[];
+  /** The four threads of debuggee.c when absent. */
+  readonly guest?: GuestBuild;
   /** Arguments of the program; `short` leaves out the phases that only a Ctrl-C ends. */
   readonly args?: readonly string[];
   readonly servers?: readonly ServerCommand[];
 }
+
+const DEBUGGEE: GuestBuild = {
+  source: 'debuggee.c',
+  flags: ['-O0', '-pie', '-fPIE', '-pthread'],
+  library: { source: 'library.c', flags: ['-O0'] },
+};
 
 const SUBJECTS = ['library', 'steps', 'threads', 'info', 'watch', 'condition', 'data', 'signals', 'interrupt', 'end'];
 
@@ -29,6 +37,26 @@ const TWINS: readonly Twin[] = [
   { name: 'signals on their way to the program', scripts: ['signals'] },
   { name: 'Ctrl-C in a busy loop, in sleep, and in one of two threads', scripts: ['interrupt'], args: [] },
   { name: 'the program’s own end', scripts: ['end'] },
+  { name: 'a program that crashes', scripts: ['crash'], guest: { source: 'dies.c', flags: ['-O0'] }, args: ['segv'] },
+  { name: 'a program that aborts', scripts: ['crash'], guest: { source: 'dies.c', flags: ['-O0'] }, args: ['abort'] },
+  {
+    name: 'breakpoints of the program’s own',
+    scripts: ['traps'],
+    guest: { source: 'traps.c', flags: ['-O0'] },
+    args: [],
+  },
+  {
+    name: 'a static program at fixed addresses',
+    scripts: ['static'],
+    guest: { source: 'dies.c', flags: ['-O0', '-static', '-no-pie', '-fno-pie'] },
+    args: ['term'],
+  },
+  {
+    name: 'optimised code',
+    scripts: ['static'],
+    guest: { source: 'dies.c', flags: ['-O2'] },
+    args: ['exit'],
+  },
   { name: 'kill', scripts: ['kill'] },
   { name: 'detach', scripts: ['detach'] },
   {
@@ -42,7 +70,7 @@ const TWINS: readonly Twin[] = [
 /** One session may take this long, the 100,000 round trips inside a native gdbserver included. */
 const PATIENCE_MS = 150_000;
 
-describe.each(TWINS)('$name', ({ scripts, args = ['short'], servers = [sidestep()] }) => {
+describe.each(TWINS)('$name', ({ scripts, guest = DEBUGGEE, args = ['short'], servers = [sidestep()] }) => {
   let program: string;
   let expected: Transcript;
 
@@ -51,11 +79,7 @@ describe.each(TWINS)('$name', ({ scripts, args = ['short'], servers = [sidestep(
   }
 
   beforeAll(async () => {
-    program = buildGuest({
-      source: 'debuggee.c',
-      flags: ['-O0', '-pie', '-fPIE', '-pthread'],
-      library: { source: 'library.c', flags: ['-O0'] },
-    });
+    program = buildGuest(guest);
     expected = await run(GDBSERVER);
   }, PATIENCE_MS);
 

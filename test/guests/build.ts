@@ -14,7 +14,7 @@ const GUESTS = fileURLToPath(new URL('.', import.meta.url));
 const BUILD = join(GUESTS, 'build');
 
 export interface GuestBuild {
-  /** A `.c` or `.S` file of this folder. */
+  /** A `.c` or `.S` file, relative to this folder. */
   readonly source: string;
   /** Flags for gcc, compiling and linking in one step. */
   readonly flags?: readonly string[];
@@ -49,7 +49,7 @@ export const NOSTDLIB: readonly string[] = [
 
 /** Path of the executable, built now unless it is there. Throws with gcc's output when the source does not compile. */
 export function buildGuest({ source, flags = [], library }: GuestBuild): string {
-  const folder = join(BUILD, digest(JSON.stringify([source, flags, library])));
+  const folder = join(BUILD, digest(source, JSON.stringify([flags, library])));
   const program = join(folder, nameOf(source));
   if (existsSync(program)) return program;
 
@@ -88,9 +88,10 @@ function publish(unfinished: string, folder: string): void {
 let compiler: string | undefined;
 
 /** Covers the compiler and every source of this folder, so headers and libraries need no bookkeeping. */
-function digest(recipe: string): string {
+function digest(source: string, recipe: string): string {
   compiler ??= execFileSync('gcc', ['--version'], { encoding: 'utf8' });
   const hash = createHash('sha256').update(compiler).update(recipe);
+  hash.update(source).update(readFileSync(join(GUESTS, source)));
   for (const file of readdirSync(GUESTS).sort()) {
     if (/\.[chS]$/.test(file)) hash.update(file).update(readFileSync(join(GUESTS, file)));
   }

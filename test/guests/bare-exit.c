@@ -1,0 +1,7 @@
+/* The shortest program. */
+#include "bare.h"
+
+int program(void)
+{
+    return 0;
+}
