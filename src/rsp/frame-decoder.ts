@@ -70,13 +70,14 @@ export class FrameDecoder {
   private state = IDLE;
   private sum = 0;
   private sumHigh = 0;
+  private begun = 0;
 
   /** `limit`: the longest body, after unescaping. */
   constructor(private readonly limit: number) {}
 
-  /** A packet has begun and is not complete. */
-  get unfinished(): boolean {
-    return this.state !== IDLE;
+  /** Number of the packet that has begun and is not complete; undefined: none is. */
+  get unfinished(): number | undefined {
+    return this.state === IDLE ? undefined : this.begun;
   }
 
   /** Runs over every byte a client sends. */
@@ -98,6 +99,7 @@ export class FrameDecoder {
     if (byte === DOLLAR) {
       this.length = 0;
       this.sum = 0;
+      this.begun++;
       return;
     }
     this.sum += byte;

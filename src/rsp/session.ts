@@ -99,8 +99,8 @@ export class Session implements PacketContext {
     return this.flush();
   }
 
-  /** A packet has begun and not ended: the host closes the connection if that lasts. */
-  get unfinishedPacket(): boolean {
+  /** Number of the packet that has begun and not ended; undefined: none. The host closes the connection if one stays so. */
+  get unfinishedPacket(): number | undefined {
     return this.decoder.unfinished;
   }
 
