@@ -170,6 +170,11 @@ class ScriptedExecutor implements Executor<ProcessSpace> {
     cpu.rip = next;
   }
 
+  /** The innermost activation is gone without a return: a debugger put the registers back. */
+  forget(cpu: CpuState): void {
+    this.stacks.get(cpu.base)?.pop();
+  }
+
   getFlags(cpu: CpuState): number {
     return cpu.int(SLOT.FLAGS_REST);
   }
