@@ -28,8 +28,9 @@ export function endProcess(machine: Machine, process: Process, status: ExitStatu
   process.status = status;
   process.stopped = undefined;
   releaseResources(machine, process);
+  const groups = mindedGroups(process);
   orphanChildren(machine, process);
-  hangUpGroups(machine, process);
+  hangUpGroups(machine, process, groups);
   if (machine.hooks.processExit(process, status) === 'stop') {
     machine.postStop({ kind: 'process-exit', process, status });
   }
@@ -131,9 +132,16 @@ function reaperFor({ parent }: Process): Process | undefined {
   return undefined;
 }
 
-/** Stopped groups that lose their last link to their session get SIGHUP and SIGCONT (kill_orphaned_pgrp). */
-function hangUpGroups(machine: Machine, process: Process): void {
-  const groups = new Set([process.pgid, ...[...(machine.root?.children ?? [])].map(({ pgid }) => pgid)]);
+/** Groups that the process links to their session: its own through its parent, its children's through itself. */
+function mindedGroups({ parent, children, pgid, sid }: Process): Set<number> {
+  const groups = new Set<number>();
+  if (parent !== undefined && parent.pgid !== pgid && parent.sid === sid) groups.add(pgid);
+  for (const child of children) if (child.pgid !== pgid && child.sid === sid) groups.add(child.pgid);
+  return groups;
+}
+
+/** Stopped groups that lost their last link to their session get SIGHUP and SIGCONT (kill_orphaned_pgrp). */
+function hangUpGroups(machine: Machine, process: Process, groups: ReadonlySet<number>): void {
   for (const pgid of groups) {
     const stopped = membersOf(machine, pgid).some((member) => member.stopped !== undefined);
     if (!stopped || !isOrphanedGroup(machine, pgid, process)) continue;

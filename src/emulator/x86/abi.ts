@@ -2,7 +2,7 @@
 import { GPR, SLOT } from '../../register-set.js';
 import type { CpuState } from '../cpu-state.js';
 import type { GuestAbi } from '../guest-abi.js';
-import { initFpu } from './fpu-image.js';
+import { FXSAVE_FRAME, initFpu, XSAVE_FRAME } from './fpu-image.js';
 import { enterHandler, type FlagAccess, onAltStack, returnFromHandler, USER_CS, USER_DS } from './signal-frame.js';
 
 const ARGUMENTS = [GPR.RDI, GPR.RSI, GPR.RDX, GPR.R10, GPR.R8, GPR.R9].map((n) => SLOT.GPR + 8 * n);
@@ -47,8 +47,9 @@ function restart(cpu: CpuState, nr: number): void {
   cpu.rip = cpu.rip - SYSCALL_LENGTH;
 }
 
-/** The convention over an execution engine that holds the flags. */
-export function linuxX86Abi(flags: FlagAccess): GuestAbi {
+/** The convention over an execution engine that holds the flags; with AVX, signal frames hold the whole vector registers. */
+export function linuxX86Abi(flags: FlagAccess, avx = false): GuestAbi {
+  const format = { flags, state: avx ? XSAVE_FRAME : FXSAVE_FRAME };
   return {
     start: (cpu, entry, stack) => start(cpu, flags, entry, stack),
     enterSyscall: (cpu) => enterSyscall(cpu, flags),
@@ -68,8 +69,8 @@ export function linuxX86Abi(flags: FlagAccess): GuestAbi {
     threadPointer: (cpu) => cpu.big(SLOT.FS_BASE),
     setSecondPointer: (cpu, base) => cpu.setNum(SLOT.GS_BASE, base),
     secondPointer: (cpu) => cpu.big(SLOT.GS_BASE),
-    enterHandler: (cpu, memory, call) => enterHandler(cpu, memory, flags, call),
-    returnFromHandler: (cpu, memory) => returnFromHandler(cpu, memory, flags),
+    enterHandler: (cpu, memory, call) => enterHandler(cpu, memory, format, call),
+    returnFromHandler: (cpu, memory) => returnFromHandler(cpu, memory, format),
     onAltStack: (cpu, stack) => onAltStack(cpu.rsp, stack),
   };
 }

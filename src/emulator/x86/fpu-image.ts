@@ -79,3 +79,68 @@ export function initFpu(cpu: CpuState): void {
   cpu.setInt(SLOT.FCW, INITIAL_FCW);
   cpu.setInt(SLOT.MXCSR, INITIAL_MXCSR);
 }
+
+/** How floating-point state lies in a signal frame. */
+export interface FrameState {
+  readonly bytes: number;
+  /** uc_flags has UC_FP_XSTATE. */
+  readonly extended: boolean;
+  save(cpu: CpuState, image: DataView): void;
+  /** False when the image is not one that the kernel could have made; then nothing is promised about the registers. */
+  restore(cpu: CpuState, image: DataView): boolean;
+}
+
+/** Without XSAVE: the FXSAVE image alone. */
+export const FXSAVE_FRAME: FrameState = { bytes: FXSAVE_BYTES, extended: false, save: fxsave, restore: fxrstor };
+
+/** struct _fpx_sw_bytes in the FXSAVE image's spare bytes, the XSAVE header, the upper halves of ymm, the closing magic (asm/sigcontext.h). */
+const SW = { MAGIC1: 464, EXTENDED_SIZE: 468, FEATURES: 472, STATE_SIZE: 480 } as const;
+const HEADER = 512;
+const YMM_HIGH = 576;
+const STATE_BYTES = 832;
+const MAGIC1 = 0x4650_5853;
+const MAGIC2 = 0x4650_5845;
+const MAGIC2_BYTES = 4;
+const FEATURES = { X87: 1, SSE: 2, AVX: 4 } as const;
+const ALL_FEATURES = 7;
+
+function highHalf(cpu: CpuState, i: number): Uint8Array {
+  return cpu.bytes(SLOT.VECTOR + 32 * i + 16, 16);
+}
+
+function saveExtended(cpu: CpuState, image: DataView): void {
+  fxsave(cpu, image);
+  let used = FEATURES.X87 | FEATURES.SSE;
+  for (let i = 0; i < 16; i++) {
+    const half = highHalf(cpu, i);
+    if (half.some((byte) => byte !== 0)) used |= FEATURES.AVX;
+    copy(image, YMM_HIGH + 16 * i, half);
+  }
+  image.setUint32(SW.MAGIC1, MAGIC1, true);
+  image.setUint32(SW.EXTENDED_SIZE, STATE_BYTES + MAGIC2_BYTES, true);
+  image.setUint32(SW.FEATURES, ALL_FEATURES, true);
+  image.setUint32(SW.STATE_SIZE, STATE_BYTES, true);
+  image.setUint32(HEADER, used, true);
+  image.setUint32(STATE_BYTES, MAGIC2, true);
+}
+
+/** An image whose magic is gone counts as FXSAVE alone: what it does not hold is in its initial state (check_xstate_in_sigframe). */
+function restoreExtended(cpu: CpuState, image: DataView): boolean {
+  const whole = image.getUint32(SW.MAGIC1, true) === MAGIC1 && image.getUint32(STATE_BYTES, true) === MAGIC2;
+  const used = whole ? image.getUint32(HEADER, true) : FEATURES.X87 | FEATURES.SSE;
+  if (used & ~ALL_FEATURES || !fxrstor(cpu, image)) return false;
+  for (let i = 0; i < 16; i++) {
+    const half = highHalf(cpu, i);
+    if (used & FEATURES.AVX) half.set(new Uint8Array(image.buffer, image.byteOffset + YMM_HIGH + 16 * i, 16));
+    else half.fill(0);
+  }
+  return true;
+}
+
+/** With AVX: XSAVE's standard format. */
+export const XSAVE_FRAME: FrameState = {
+  bytes: STATE_BYTES + MAGIC2_BYTES,
+  extended: true,
+  save: saveExtended,
+  restore: restoreExtended,
+};

@@ -9,7 +9,7 @@ import type { UserMemory } from '../memory/user-memory.js';
 import { encodeSigInfo, SIGINFO_BYTES } from '../siginfo.js';
 import { SA } from '../signals.js';
 import type { AltStack } from '../thread.js';
-import { FXSAVE_BYTES, fxrstor, fxsave, initFpu } from './fpu-image.js';
+import { type FrameState, initFpu } from './fpu-image.js';
 
 /** Offsets in the frame: struct ucontext at 8, its sigcontext_64 at 48. */
 const UC = { FLAGS: 8, LINK: 16, STACK_SP: 24, STACK_FLAGS: 32, STACK_SIZE: 40, CONTEXT: 48, SIGMASK: 304 } as const;
@@ -34,6 +34,7 @@ const SAVED = [
 ] as const; // biome-ignore format: a table
 const SAVED_IP = 128;
 
+const UC_FP_XSTATE = 1;
 const UC_SIGCONTEXT_SS = 2;
 const UC_STRICT_RESTORE_SS = 4;
 const RED_ZONE = 128;
@@ -56,6 +57,12 @@ export interface FlagAccess {
   setFlags(cpu: CpuState, flags: number): void;
 }
 
+/** What frames of this machine need: its flags, and how it lays out floating-point state. */
+export interface FrameFormat {
+  readonly flags: FlagAccess;
+  readonly state: FrameState;
+}
+
 /** As the kernel counts it: the first byte of the area does not belong, the address behind it does (__on_sig_stack). */
 function within(sp: number, { sp: base, size }: AltStack): boolean {
   return sp > base && sp - base <= size;
@@ -67,12 +74,16 @@ export function onAltStack(sp: number, stack: AltStack): boolean {
 }
 
 /** Where the frame goes, or undefined when it would run off the alternate stack (get_sigframe). */
-function framePlace(cpu: CpuState, { action, altStack }: HandlerCall): { frame: number; fpstate: number } | undefined {
+function framePlace(
+  cpu: CpuState,
+  stateBytes: number,
+  { action, altStack }: HandlerCall,
+): { frame: number; fpstate: number } | undefined {
   const nested = onAltStack(cpu.rsp, altStack);
   let sp = cpu.rsp - RED_ZONE;
   const enters = (action.flags & SA.ONSTACK) !== 0 && altStack.size > 0 && !onAltStack(sp, altStack);
   if (enters) sp = altStack.sp + altStack.size;
-  sp -= FXSAVE_BYTES;
+  sp -= stateBytes;
   const fpstate = sp - (sp % 64);
   sp = fpstate - FRAME_BYTES;
   const frame = sp - (sp % 16) - 8;
@@ -82,15 +93,21 @@ function framePlace(cpu: CpuState, { action, altStack }: HandlerCall): { frame: 
 }
 
 /** Builds the frame and moves the thread to the handler; false when the frame cannot be written or there is no restorer. */
-export function enterHandler(cpu: CpuState, memory: UserMemory, flags: FlagAccess, call: HandlerCall): boolean {
-  const place = framePlace(cpu, call);
+export function enterHandler(
+  cpu: CpuState,
+  memory: UserMemory,
+  { flags, state }: FrameFormat,
+  call: HandlerCall,
+): boolean {
+  const place = framePlace(cpu, state.bytes, call);
   if (place === undefined || !(call.action.flags & SA.RESTORER)) return false;
   const { frame, fpstate } = place;
   const eflags = flags.getFlags(cpu);
-  const state = new Uint8Array(FXSAVE_BYTES);
-  fxsave(cpu, new DataView(state.buffer));
-  if (!memory.writeBytes(fpstate, state)) return false;
-  if (!memory.writeBytes(frame, frameBytes(cpu, eflags, fpstate, call))) return false;
+  const image = new Uint8Array(state.bytes);
+  state.save(cpu, new DataView(image.buffer));
+  const bytes = frameBytes(cpu, eflags, fpstate, call);
+  if (state.extended) bytes[UC.FLAGS] = (bytes[UC.FLAGS] as number) | UC_FP_XSTATE;
+  if (!memory.writeBytes(fpstate, image) || !memory.writeBytes(frame, bytes)) return false;
 
   cpu.setNum(gpr(GPR.RDI), call.info.signal);
   cpu.setNum(gpr(GPR.RSI), frame + INFO);
@@ -133,11 +150,15 @@ function frameBytes(cpu: CpuState, eflags: number, fpstate: number, call: Handle
 }
 
 /** rt_sigreturn(2): the restorer has popped nothing but the return address, so the frame begins 8 bytes below the stack pointer. */
-export function returnFromHandler(cpu: CpuState, memory: UserMemory, flags: FlagAccess): ReturnedFrame | undefined {
+export function returnFromHandler(
+  cpu: CpuState,
+  memory: UserMemory,
+  { flags, state }: FrameFormat,
+): ReturnedFrame | undefined {
   const bytes = memory.readBytes(cpu.rsp - 8, INFO);
   if (bytes === undefined) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (!restoreFpu(cpu, memory, Number(view.getBigUint64(UC.CONTEXT + CONTEXT.FPSTATE, true)))) return undefined;
+  if (!restoreFpu(cpu, memory, state, Number(view.getBigUint64(UC.CONTEXT + CONTEXT.FPSTATE, true)))) return undefined;
 
   SAVED.forEach((register, i) => {
     cpu.setBig(gpr(register), view.getBigUint64(UC.CONTEXT + 8 * i, true));
@@ -158,13 +179,13 @@ export function returnFromHandler(cpu: CpuState, memory: UserMemory, flags: Flag
 }
 
 /** A null pointer means the initial state, as the kernel has it. */
-function restoreFpu(cpu: CpuState, memory: UserMemory, at: number): boolean {
+function restoreFpu(cpu: CpuState, memory: UserMemory, state: FrameState, at: number): boolean {
   if (at === 0) {
     initFpu(cpu);
     return true;
   }
-  const image = memory.readBytes(at, FXSAVE_BYTES);
-  return image !== undefined && fxrstor(cpu, new DataView(image.buffer, image.byteOffset, image.length));
+  const image = memory.readBytes(at, state.bytes);
+  return image !== undefined && state.restore(cpu, new DataView(image.buffer, image.byteOffset, image.length));
 }
 
 function setSegments(cpu: CpuState, cs: number, ss: number): void {
