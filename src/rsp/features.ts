@@ -15,6 +15,7 @@ const always = (): boolean => true;
 
 const FEATURES: readonly FeatureRow[] = [
   { text: 'multiprocess+', offered: always },
+  { text: 'augmented-libraries-svr4-read+', offered: always },
   { text: 'swbreak+', offered: ({ breakpoints }) => breakpoints?.kinds.has('software') === true },
   { text: 'hwbreak+', offered: ({ breakpoints }) => breakpoints?.kinds.has('hardware') === true },
   { text: 'ConditionalBreakpoints+', offered: ({ breakpoints }) => breakpoints !== undefined },

@@ -134,7 +134,11 @@ export class Session implements PacketContext {
     if (this.state.name !== 'working') return [];
     const { work } = this.state;
     this.reply.reset(this.client.offers('error-message+'));
-    if (this.guarded(() => work.proceed(this.reply))) {
+    let done = true;
+    this.guarded(() => {
+      done = work.proceed(this.reply);
+    });
+    if (done) {
       this.state = STOPPED;
       this.sendReply();
     } else {
@@ -227,10 +231,10 @@ export class Session implements PacketContext {
     if (!intact && !this.client.noAck) return this.send(NAK);
     if (!this.client.noAck) this.send(ACK);
     // Without acknowledgements nobody would send it again: gdbserver takes it as it is, and so do we.
-    else if (!intact) log.warn({ packet: printable(body) }, 'packet with a wrong checksum in no-ack mode');
+    else if (!intact) log.info({ packet: printable(body) }, 'packet with a wrong checksum in no-ack mode');
     const row = this.router.find(body);
     if (!this.allowed(row)) {
-      return log.warn({ packet: printable(body), state: this.state.name }, 'packet ignored: it may not come now');
+      return log.info({ packet: printable(body), state: this.state.name }, 'packet ignored: it may not come now');
     }
     this.handle(row, body);
   }
@@ -240,42 +244,37 @@ export class Session implements PacketContext {
   }
 
   private handle(row: PacketRow | undefined, body: Uint8Array): void {
-    const { reply } = this;
+    const { reply, state } = this;
     reply.reset(this.client.offers('error-message+') || TAKES_ERROR_TEXT.test(row?.prefix ?? ''));
     if (row === undefined) reply.empty();
-    else {
-      this.guarded(() => {
-        row.handle(new PacketCursor(body, row.prefix.length), reply, this);
-        return true;
-      }, body);
+    else if (!this.guarded(() => row.handle(new PacketCursor(body, row.prefix.length), reply, this), body)) {
+      this.state = state;
+      this.deferred = [];
+      if (state.name !== 'stopped') return;
     }
+    if (reply.state === 'open') throw new Error(`${row?.prefix}: the handler gave no reply`);
     this.sendReply();
     this.actions.push(...this.deferred);
     this.deferred = [];
     if (this.actions.some(({ kind }) => kind === 'close' || kind === 'exit')) this.state = CLOSED;
   }
 
-  /** The one place that goes on after an exception: whatever a client sends, its session lives. */
-  private guarded(handle: () => boolean, body?: Uint8Array): boolean {
+  /** The one place that goes on after an exception: whatever a client sends, its session lives. False: the reply says what was wrong. */
+  private guarded(handle: () => void, body?: Uint8Array): boolean {
     try {
-      const done = handle();
-      if (done && this.reply.state === 'open') throw new Error('the handler gave no reply');
-      return done;
+      handle();
+      return true;
     } catch (error) {
       const packet = body && printable(body);
-      this.deferred = [];
-      if (this.state.name !== 'closed') this.state = STOPPED;
       if (error instanceof MalformedPacket) {
         log.info({ packet, reason: error.message }, 'malformed packet');
         this.reply.error(EINVAL, `malformed packet: ${error.message}`);
       } else {
-        log.error(
-          { packet, error: String(error), stack: error instanceof Error ? error.stack : undefined },
-          'handler failed',
-        );
+        const stack = error instanceof Error ? error.stack : undefined;
+        log.error({ packet, error: String(error), stack }, 'handler failed');
         this.reply.error(EINVAL, 'internal error');
       }
-      return true;
+      return false;
     }
   }
 

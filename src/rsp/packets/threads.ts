@@ -1,8 +1,9 @@
 /** Threads: choosing one, listing them, telling about them. */
-import { EINVAL, ESRCH } from '../error-code.js';
-import { MAX_BODY, type PacketContext, type PacketRow } from '../packet.js';
+import { EINVAL, ESRCH, isRejected, rejected } from '../error-code.js';
+import { MAX_BODY, type PacketContext, type PacketRow, withAbility } from '../packet.js';
 import type { PacketCursor } from '../packet-cursor.js';
 import type { Reply } from '../reply.js';
+import type { ThreadLocalStorage } from '../target-abilities.js';
 import { formatThreadId, readThreadSelector, selects, type ThreadSelector } from '../thread-id.js';
 
 /** `Hg THREAD` chooses whom the following packets are about, `Hc THREAD` whom `c` and `s` move. */
@@ -82,6 +83,26 @@ function extraInfo(args: PacketCursor, reply: Reply, { target }: PacketContext):
   reply.hex(Buffer.from(thread.name));
 }
 
+/** `qGetTLSAddr:THREAD,OFFSET,LINK_MAP` – where a thread-local variable lies. */
+function threadLocalAddress(
+  args: PacketCursor,
+  reply: Reply,
+  { target }: PacketContext,
+  ability: ThreadLocalStorage,
+): void {
+  args.colon();
+  const selector = readThreadSelector(args);
+  args.comma();
+  const offset = args.bigint();
+  args.comma();
+  const linkMap = args.address();
+  args.end();
+  const thread = target.threads().find((candidate) => selects(selector, candidate));
+  const found = thread === undefined ? rejected(ESRCH) : ability.address(thread, offset, linkMap);
+  if (isRejected(found)) reply.error(found.errno, found.reason);
+  else reply.text(found.address.toString(16));
+}
+
 export const threadPackets: readonly PacketRow[] = [
   { prefix: 'H', handle: chooseThread },
   { prefix: 'T', handle: threadAlive },
@@ -89,4 +110,5 @@ export const threadPackets: readonly PacketRow[] = [
   { prefix: 'qfThreadInfo', handle: firstThreads, disabledBy: 'qfThreadInfo' },
   { prefix: 'qsThreadInfo', handle: moreThreads, disabledBy: 'qfThreadInfo' },
   { prefix: 'qThreadExtraInfo', handle: extraInfo },
+  withAbility('threadLocal', { prefix: 'qGetTLSAddr', handle: threadLocalAddress }),
 ];
