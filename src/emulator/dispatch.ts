@@ -112,7 +112,7 @@ function finish(machine: Machine, thread: Thread, result: SyscallResult, nr: num
     // The mask of ppoll and its kin goes unless a handler is about to save it (restore_saved_sigmask_unless).
     if (thread.savedMask !== undefined && result !== -EINTR && !isRestart(result)) restoreMask(machine, thread);
   }
-  if (thread.process.traced && machine.hooks.catchesSyscall(thread.process, nr)) {
+  if (thread.process.fate === undefined && thread.process.traced && machine.hooks.catchesSyscall(thread.process, nr)) {
     report(machine, machine.hooks.syscallReturn(thread, nr), { kind: 'syscall-return', thread, nr });
   }
 }

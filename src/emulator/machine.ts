@@ -15,6 +15,7 @@ import type { SyscallContext, SyscallTable } from './kernel/syscall-table.js';
 import type { Blocked, WaitKey } from './kernel/wait.js';
 import type { PhysicalMemory } from './memory/physical.js';
 import type { ExitStatus, Limit, Process, ProcessSpace } from './process.js';
+import type { ProgramLoader } from './program-loader.js';
 import { Scheduler } from './scheduler.js';
 import type { Thread } from './thread.js';
 
@@ -53,6 +54,7 @@ export interface MachineParts {
   readonly frames: FrameSource;
   readonly execution: Executor<ProcessSpace>;
   readonly abi: GuestAbi;
+  readonly loader: ProgramLoader;
   readonly syscalls: SyscallTable;
 }
 
@@ -62,6 +64,7 @@ export class Machine {
   readonly frames: FrameSource;
   readonly execution: Executor<ProcessSpace>;
   readonly abi: GuestAbi;
+  readonly loader: ProgramLoader;
   readonly syscalls: SyscallTable;
 
   readonly processes = new Map<Pid, Process>();
@@ -94,6 +97,7 @@ export class Machine {
     this.frames = parts.frames;
     this.execution = parts.execution;
     this.abi = parts.abi;
+    this.loader = parts.loader;
     this.syscalls = parts.syscalls;
     this.clock = new VirtualClock(parts.config.epoch);
     this.entropy = new Entropy(parts.config.seed);

@@ -98,7 +98,8 @@ export class Thread {
   resumeFlag = false;
 
   constructor(
-    readonly tid: Tid,
+    /** Changes once at most: a thread that execs takes over its leader's. */
+    public tid: Tid,
     public process: Process,
     readonly cpu: CpuState,
     name: string,

@@ -5,6 +5,7 @@
 
 import { type CpuState as Cpu, type CpuState, STATE } from '../../../src/emulator/cpu-state.js';
 import type { Executor, Exit } from '../../../src/emulator/executor.js';
+import { execSyscalls } from '../../../src/emulator/kernel/exec.js';
 import { forkSyscalls } from '../../../src/emulator/kernel/fork.js';
 import { futexSyscalls } from '../../../src/emulator/kernel/futex.js';
 import { identitySyscalls } from '../../../src/emulator/kernel/identity.js';
@@ -23,6 +24,7 @@ import { Machine, type MachineConfig } from '../../../src/emulator/machine.js';
 import { FRAMES_BASE } from '../../../src/emulator/memory/layout.js';
 import { PhysicalMemory } from '../../../src/emulator/memory/physical.js';
 import { Process, type ProcessFiles, type ProcessSpace } from '../../../src/emulator/process.js';
+import type { LoadedProgram, LoadFailure, LoadRequest } from '../../../src/emulator/program-loader.js';
 import { DEFAULT_ACTION, SIGNAL_COUNT } from '../../../src/emulator/signals.js';
 import type { FaultSignal } from '../../../src/emulator/stop.js';
 import { Thread } from '../../../src/emulator/thread.js';
@@ -62,6 +64,7 @@ interface Activation {
 const CODE = 0x40_0000;
 const HANDLERS = 0x50_0000;
 const RESTORER = 0x60_0000;
+const IMAGES = 0x70_0000;
 const STACK_TOP = 0x2_f000;
 const RAX = SLOT.GPR + 8 * GPR.RAX;
 const NR_SIGRETURN = 15;
@@ -131,8 +134,11 @@ export class ScriptedSpace implements ProcessSpace {
   writeU64(at: number, value: number | bigint): boolean {
     return this.writeBytes(at, new Uint8Array(BigUint64Array.of(BigInt.asUintN(64, BigInt(value))).buffer));
   }
-  readCString(): undefined {
-    return undefined;
+  readCString(at: number, limit: number): Uint8Array | undefined | 'too-long' {
+    const bytes = new Uint8Array(limit);
+    const got = this.read(at, bytes);
+    const end = bytes.subarray(0, got).indexOf(0);
+    return end >= 0 ? bytes.subarray(0, end) : got < limit ? undefined : 'too-long';
   }
 }
 
@@ -150,6 +156,7 @@ class NoFiles implements ProcessFiles {
 class ScriptedExecutor implements Executor<ProcessSpace> {
   private readonly stacks = new Map<number, Activation[]>();
   private readonly handlers = new Map<number, Program>();
+  private readonly images = new Map<number, Program>();
   private readonly waiting: Program[] = [];
   private pages = 0;
   /** Work that retired, in order: the letter of the thread (A is the first that began) and how much. */
@@ -168,6 +175,13 @@ class ScriptedExecutor implements Executor<ProcessSpace> {
     this.names.set(cpu.base, String.fromCharCode(65 + this.names.size));
     this.stacks.set(cpu.base, [{ generator: program(), next, step: undefined, at: next }]);
     cpu.rip = next;
+  }
+
+  /** A program image: whoever comes to the address begins it. */
+  image(program: Program): number {
+    const at = IMAGES + 0x1000 * this.images.size;
+    this.images.set(at, program);
+    return at;
   }
 
   /** The innermost activation is gone without a return: a debugger put the registers back. */
@@ -204,6 +218,11 @@ class ScriptedExecutor implements Executor<ProcessSpace> {
       if (program === undefined) throw new Error('a thread without a program');
       this.begin(cpu, program);
       stack = this.stacks.get(cpu.base) as Activation[];
+    }
+    const image = this.images.get(rip);
+    if (image !== undefined && stack[0]?.next !== rip + 1) {
+      stack.length = 0;
+      stack.push({ generator: image(), next: rip + 1, step: undefined, at: rip });
     }
     const handler = this.handlers.get(rip);
     if (handler !== undefined) stack.push({ generator: handler(), next: rip + 1, step: undefined, at: rip });
@@ -292,18 +311,23 @@ export interface Scripted {
   start(program: Program): Process;
   /** Installs a handler by an address that rt_sigaction takes; returns the 32 bytes' place. */
   action(handler: Program | number, flags?: number, mask?: bigint): number;
+  /** A string with its NUL at an address. */
+  text(at: number, text: string): number;
   /** 8-byte words at an address. */
   words(at: number, ...values: (number | bigint)[]): number;
 }
 
 const SA_RESTORER = 0x0400_0000;
 
-export function scripted(program: Program, config: Partial<MachineConfig> = {}): Scripted {
+/** Programs that execve finds, by path: each gets a fresh space. */
+export type Programs = Readonly<Record<string, Program>>;
+
+export function scripted(program: Program, config: Partial<MachineConfig> = {}, programs: Programs = {}): Scripted {
   const physical = new PhysicalMemory(FRAMES_BASE + 0x40_0000);
   let frame = FRAMES_BASE / 4096;
   const execution = new ScriptedExecutor();
   const syscalls = new SyscallTable(
-    forkSyscalls, futexSyscalls, identitySyscalls, itimerSyscalls, posixTimerSyscalls, prctlSyscalls, signalSyscalls, systemSyscalls, taskSyscalls,
+    execSyscalls, forkSyscalls, futexSyscalls, identitySyscalls, itimerSyscalls, posixTimerSyscalls, prctlSyscalls, signalSyscalls, systemSyscalls, taskSyscalls,
     timeSyscalls, waitSyscalls,
   ); // biome-ignore format: one list
   const machine = new Machine({
@@ -315,9 +339,22 @@ export function scripted(program: Program, config: Partial<MachineConfig> = {}):
     frames: { alloc: () => frame++, release: () => undefined, free: 100 },
     execution,
     abi: linuxX86Abi(execution),
+    loader: { load: (request) => load(request) },
     syscalls,
   });
   machine.root = createRoot(machine);
+  const load = ({ path, argv, environ }: LoadRequest): LoadedProgram | LoadFailure => {
+    const found = programs[path];
+    if (found === undefined) return { errno: 2 };
+    const image = { exe: path, argv, environ, auxv: [] };
+    return {
+      space: new ScriptedSpace(),
+      entry: execution.image(found),
+      stack: STACK_TOP,
+      image,
+      comm: path.slice(1, 16),
+    };
+  };
   let scratch = 0x1_0100;
   let newest = new ScriptedSpace();
   const start = (start: Program): Process => {
@@ -348,6 +385,10 @@ export function scripted(program: Program, config: Partial<MachineConfig> = {}):
     execution,
     start,
     words,
+    text(at, text) {
+      space.writeBytes(at, new TextEncoder().encode(`${text}\0`));
+      return at;
+    },
     action(handler, flags = 0, mask = 0n) {
       const address = typeof handler === 'number' ? handler : execution.handler(handler);
       scratch += 32;
