@@ -11,7 +11,10 @@ import type { Executor, Exit } from './executor.js';
 import type { GuestAbi } from './guest-abi.js';
 import { type MachineHooks, NO_HOOKS, type RunResult, type StopEvent } from './hooks.js';
 import { updateCpuDeadline } from './kernel/itimer.js';
+import type { MessageQueue } from './kernel/message-queue.js';
+import { Semaphores } from './kernel/semaphore.js';
 import type { SyscallContext, SyscallTable } from './kernel/syscall-table.js';
+import { IpcTable } from './kernel/sysv-ipc.js';
 import type { Blocked, WaitKey } from './kernel/wait.js';
 import type { PhysicalMemory } from './memory/physical.js';
 import type { ExitStatus, Limit, Process, ProcessSpace } from './process.js';
@@ -75,6 +78,8 @@ export class Machine {
   /** Source of every random number the guest sees. */
   readonly entropy: Entropy;
   hooks: MachineHooks = NO_HOOKS;
+  readonly semaphores = new Semaphores();
+  readonly messageQueues = new IpcTable<MessageQueue>();
   /** uname(2): sethostname and setdomainname change them. */
   hostname: string;
   domainname = '(none)';

@@ -6,6 +6,7 @@ import type { Thread } from '../thread.js';
 import { wakeFutex } from './futex-queue.js';
 import { isOrphanedGroup, membersOf } from './process-groups.js';
 import { releaseRobustFutexes } from './robust-futex.js';
+import { undoSemaphores } from './semaphore.js';
 import { endInfo, retarget, sendToGroup, sendToProcess } from './signal-send.js';
 
 /** One thread ends by itself, with exit(2). The last one of a process ends the process. */
@@ -90,6 +91,7 @@ function tellOrphansOfThread(machine: Machine, { tid, process }: Thread): void {
 function releaseResources(machine: Machine, process: Process): void {
   process.timers.clear();
   for (const timer of process.itimers) timer.setting++;
+  undoSemaphores(machine, process);
   process.files.release();
   leaveSpace(machine, process);
   finishVfork(machine, process);

@@ -11,9 +11,11 @@ import { futexSyscalls } from '../../../src/emulator/kernel/futex.js';
 import { identitySyscalls } from '../../../src/emulator/kernel/identity.js';
 import { itimerSyscalls } from '../../../src/emulator/kernel/itimer.js';
 import { defaultLimits } from '../../../src/emulator/kernel/limits.js';
+import { messageQueueSyscalls } from '../../../src/emulator/kernel/message-queue.js';
 import { posixTimerSyscalls } from '../../../src/emulator/kernel/posix-timer.js';
 import { prctlSyscalls } from '../../../src/emulator/kernel/prctl.js';
 import { createRoot } from '../../../src/emulator/kernel/root.js';
+import { semaphoreSyscalls } from '../../../src/emulator/kernel/semaphore.js';
 import { signalSyscalls } from '../../../src/emulator/kernel/signal.js';
 import { SyscallTable } from '../../../src/emulator/kernel/syscall-table.js';
 import { systemSyscalls } from '../../../src/emulator/kernel/system.js';
@@ -327,7 +329,7 @@ export function scripted(program: Program, config: Partial<MachineConfig> = {}, 
   let frame = FRAMES_BASE / 4096;
   const execution = new ScriptedExecutor();
   const syscalls = new SyscallTable(
-    execSyscalls, forkSyscalls, futexSyscalls, identitySyscalls, itimerSyscalls, posixTimerSyscalls, prctlSyscalls, signalSyscalls, systemSyscalls, taskSyscalls,
+    execSyscalls, forkSyscalls, futexSyscalls, identitySyscalls, itimerSyscalls, messageQueueSyscalls, semaphoreSyscalls, posixTimerSyscalls, prctlSyscalls, signalSyscalls, systemSyscalls, taskSyscalls,
     timeSyscalls, waitSyscalls,
   ); // biome-ignore format: one list
   const machine = new Machine({
