@@ -312,6 +312,12 @@ const vectors: RowWithoutNumber[] = [
       ] as const
     ).map(([name, signature, code]) => pure(`${shape}.${name}`, signature, simd(code + 12 * i))),
   ),
+  ...[
+    ['f32x4', 0x67, 0x68, 0x69, 0x6a],
+    ['f64x2', 0x74, 0x75, 0x7a, 0x94],
+  ].flatMap(([shape, ...codes]) =>
+    ['ceil', 'floor', 'trunc', 'nearest'].map((name, i) => pure(`${shape}.${name}`, V, simd(codes[i] as number))),
+  ),
   pure('i32x4.trunc_sat_f32x4_s', V, simd(0xf8)),
   pure('f32x4.convert_i32x4_s', V, simd(0xfa)),
   pure('i32x4.trunc_sat_f64x2_s_zero', V, simd(0xfc)),

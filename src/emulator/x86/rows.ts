@@ -3,6 +3,14 @@
 import { arithmetic } from './lift/arithmetic.js';
 import { controlFlow } from './lift/control-flow.js';
 import { dataMovement } from './lift/data-movement.js';
+import { sseFloat } from './lift/sse-float.js';
+import { sseFloatConvert } from './lift/sse-float-convert.js';
 import type { InsnRow } from './lifter.js';
 
-export const INSTRUCTIONS: readonly InsnRow[] = [...dataMovement, ...arithmetic, ...controlFlow];
+export const INSTRUCTIONS: readonly InsnRow[] = [
+  ...dataMovement,
+  ...arithmetic,
+  ...controlFlow,
+  ...sseFloat,
+  ...sseFloatConvert,
+];

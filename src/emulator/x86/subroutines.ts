@@ -1,5 +1,6 @@
 /** Every IR subroutine of x86-64. */
 import type { Subroutine } from '../ir/subroutine.js';
 import { eflagsOf } from './flags.js';
+import { softfloatSubroutines } from './softfloat/subroutines.js';
 
-export const SUBROUTINES: readonly Subroutine[] = [eflagsOf];
+export const SUBROUTINES: readonly Subroutine[] = [eflagsOf, ...softfloatSubroutines];

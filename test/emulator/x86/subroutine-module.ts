@@ -33,7 +33,7 @@ export function subroutineModule(subroutines: readonly Subroutine[]): Subroutine
     buildSubroutine(sub, writer, indexOf);
     writers.push(writer);
   }
-  all.forEach((sub, i) => module.function(writers[i] as FunctionWriter, sub.name));
+  for (const [i, sub] of all.entries()) module.function(writers[i] as FunctionWriter, sub.name);
   const bytes = new Uint8Array(module.encode());
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
   return {

@@ -1,0 +1,162 @@
+/**
+ * Host arithmetic in the guest's place. Straight-line IR that computes a result natively and says whether it holds: then MXCSR asks for nothing else
+ * (`isNative`), and neither operands nor result are among the numbers that raise flags or have rules of their own. When it does not
+ * hold the result is garbage and the soft path computes it.
+ *
+ * The code generator may inline this in front of the subroutine.
+ */
+import type { OpBuilder, Value } from '../../ir/op-builder.js';
+import type { ArithmeticName } from './arithmetic.js';
+import { type FloatFormat, infinityBits, signBit } from './format.js';
+import { isNative } from './mxcsr.js';
+
+export interface NativeResult {
+  /** Scalars: the bits, in the format's integer type. Packed: a v128. */
+  readonly result: Value;
+  /** i32. */
+  readonly holds: Value;
+}
+
+export function asFloat(b: OpBuilder, format: FloatFormat, bits: Value): Value {
+  return format.name === 'f32' ? b.op('f32.reinterpret_i32', bits) : b.op('f64.reinterpret_i64', bits);
+}
+
+export function asBits(b: OpBuilder, format: FloatFormat, value: Value): Value {
+  return format.name === 'f32' ? b.op('i32.reinterpret_f32', value) : b.op('i64.reinterpret_f64', value);
+}
+
+export function constant(b: OpBuilder, format: FloatFormat, value: bigint): Value {
+  return format.type === 'i32' ? b.i32(Number(value)) : b.i64(value);
+}
+
+/** Smallest normal number's bits without the sign, shifted left by one: where the sign has gone. */
+function leastNormal(format: FloatFormat): bigint {
+  return 2n << BigInt(format.fractionBits);
+}
+
+/** Zero, normal, infinite or NaN: with the sign shifted out, subnormals are 1 … leastNormal - 1. */
+export function notSubnormal(b: OpBuilder, format: FloatFormat, bits: Value): Value {
+  const magnitude = b.shl(bits, b.like(bits, 1));
+  return b.geU(b.sub(magnitude, b.like(bits, 1)), constant(b, format, leastNormal(format) - 1n));
+}
+
+/**
+ * Normal and above the lowest binade, where tininess before and after rounding differ: such a result has raised nothing but PE, and no operand
+ * of it was a NaN, nor an infinity unless it became one.
+ */
+export function plainResult(b: OpBuilder, format: FloatFormat, bits: Value): Value {
+  const magnitude = b.shl(bits, b.like(bits, 1));
+  const least = 2n * leastNormal(format);
+  const range = 2n * infinityBits(format) - least;
+  return b.ltU(b.sub(magnitude, constant(b, format, least)), constant(b, format, range));
+}
+
+export function finite(b: OpBuilder, format: FloatFormat, bits: Value): Value {
+  return b.ltU(b.shl(bits, b.like(bits, 1)), constant(b, format, 2n * infinityBits(format)));
+}
+
+/** x op y on bits. Sums and differences may be zero: then they are exact. */
+export function nativeArithmetic(
+  b: OpBuilder,
+  format: FloatFormat,
+  name: ArithmeticName,
+  mxcsr: Value,
+  x: Value,
+  y: Value,
+): NativeResult {
+  const result = asBits(b, format, b.op(`${format.name}.${name}`, asFloat(b, format, x), asFloat(b, format, y)));
+  const additive = name === 'add' || name === 'sub';
+  const resultPlain = additive
+    ? b.and(finite(b, format, result), notSubnormal(b, format, result))
+    : plainResult(b, format, result);
+  const operandsPlain = b.and(notSubnormal(b, format, x), notSubnormal(b, format, y));
+  return { result, holds: b.and(b.and(isNative(b, mxcsr), operandsPlain), resultPlain) };
+}
+
+/** The root of a positive normal number. */
+export function nativeSquareRoot(b: OpBuilder, format: FloatFormat, mxcsr: Value, x: Value): NativeResult {
+  const result = asBits(b, format, b.op(`${format.name}.sqrt`, asFloat(b, format, x)));
+  const least = leastNormal(format) / 2n;
+  const range = infinityBits(format) - least;
+  const plain = b.ltU(b.sub(x, constant(b, format, least)), constant(b, format, range));
+  return { result, holds: b.and(isNative(b, mxcsr), plain) };
+}
+
+// ---- packed ----
+
+export function splat(b: OpBuilder, format: FloatFormat, value: bigint): Value {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at < 16; at += format.bits / 8) {
+    if (format.bits === 32) view.setUint32(at, Number(value), true);
+    else view.setBigUint64(at, value, true);
+  }
+  return b.v128(bytes);
+}
+
+function magnitudes(b: OpBuilder, format: FloatFormat, x: Value): Value {
+  return b.op('v128.and', x, splat(b, format, signBit(format) - 1n));
+}
+
+export function integers(format: FloatFormat): string {
+  return format.bits === 32 ? 'i32x4' : 'i64x2';
+}
+
+/** Lanes that are subnormal, all ones: a bias carries zero to the greatest signed number, subnormals to the least ones. */
+export function subnormalLanes(b: OpBuilder, format: FloatFormat, x: Value): Value {
+  const lanes = integers(format);
+  const biased = b.op(`${lanes}.add`, magnitudes(b, format, x), splat(b, format, signBit(format) - 1n));
+  return b.op(`${lanes}.lt_s`, biased, splat(b, format, signBit(format) + leastNormal(format) / 2n - 1n));
+}
+
+/** Lanes that are infinite or NaN. */
+export function hugeLanes(b: OpBuilder, format: FloatFormat, x: Value): Value {
+  return b.op(`${integers(format)}.gt_s`, magnitudes(b, format, x), splat(b, format, infinityBits(format) - 1n));
+}
+
+/** Lanes in the lowest binade, subnormal or zero. */
+export function tinyLanes(b: OpBuilder, format: FloatFormat, x: Value): Value {
+  return b.op(`${integers(format)}.lt_s`, magnitudes(b, format, x), splat(b, format, leastNormal(format)));
+}
+
+export function noLane(b: OpBuilder, ...masks: Value[]): Value {
+  return b.eqz(
+    b.op(
+      'v128.any_true',
+      masks.reduce((x, y) => b.op('v128.or', x, y)),
+    ),
+  );
+}
+
+/** x op y on all lanes. */
+export function nativePackedArithmetic(
+  b: OpBuilder,
+  format: FloatFormat,
+  name: ArithmeticName,
+  mxcsr: Value,
+  x: Value,
+  y: Value,
+): NativeResult {
+  const result = b.op(`${format.lanes}.${name}`, x, y);
+  const additive = name === 'add' || name === 'sub';
+  const small = additive ? subnormalLanes(b, format, result) : tinyLanes(b, format, result);
+  const plain = noLane(
+    b,
+    subnormalLanes(b, format, x),
+    subnormalLanes(b, format, y),
+    small,
+    hugeLanes(b, format, result),
+  );
+  return { result, holds: b.and(isNative(b, mxcsr), plain) };
+}
+
+/** Roots of positive normal numbers. */
+export function nativePackedSquareRoot(b: OpBuilder, format: FloatFormat, mxcsr: Value, x: Value): NativeResult {
+  const lanes = integers(format);
+  const low = b.op(`${lanes}.lt_s`, x, splat(b, format, leastNormal(format) / 2n));
+  const high = b.op(`${lanes}.gt_s`, x, splat(b, format, infinityBits(format) - 1n));
+  return {
+    result: b.op(`${format.lanes}.sqrt`, x),
+    holds: b.and(isNative(b, mxcsr), noLane(b, low, high)),
+  };
+}

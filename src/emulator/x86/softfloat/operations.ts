@@ -1,0 +1,54 @@
+/** SSE arithmetic as lift functions call it: one subroutine for each operation, format and shape. */
+
+import type { Value } from '../../ir/op-builder.js';
+import { type ArithmeticName, SOFT, type SoftArithmetic } from './arithmetic.js';
+import { F32, F64, type FloatFormat } from './format.js';
+import { eachLane, oneLane } from './lanes.js';
+import { nativeArithmetic, nativePackedArithmetic, nativePackedSquareRoot, nativeSquareRoot } from './native.js';
+import { type NativeSubroutine, nativeSubroutine } from './native-subroutine.js';
+
+/** (x, y) → (result, trap), for `sqrt` (x) → (result, trap). */
+export type Operations = Readonly<Record<keyof SoftArithmetic, NativeSubroutine>>;
+
+function scalar(format: FloatFormat): Operations {
+  const { letter, name } = format;
+  const binary = (op: ArithmeticName): NativeSubroutine =>
+    nativeSubroutine(
+      `${op}.${name}`,
+      `${letter}${letter}>${letter}i`,
+      (b, mxcsr, x, y) => nativeArithmetic(b, format, op, mxcsr, x as Value, y as Value),
+      (b, ...args) => oneLane(b, SOFT[name][op], args),
+    );
+  const sqrt = nativeSubroutine(
+    `sqrt.${name}`,
+    `${letter}>${letter}i`,
+    (b, mxcsr, x) => nativeSquareRoot(b, format, mxcsr, x as Value),
+    (b, ...args) => oneLane(b, SOFT[name].sqrt, args),
+  );
+  return { add: binary('add'), sub: binary('sub'), mul: binary('mul'), div: binary('div'), sqrt };
+}
+
+function packed(format: FloatFormat): Operations {
+  const { lanes, name } = format;
+  const binary = (op: ArithmeticName): NativeSubroutine =>
+    nativeSubroutine(
+      `${op}.${lanes}`,
+      'vv>vi',
+      (b, mxcsr, x, y) => nativePackedArithmetic(b, format, op, mxcsr, x as Value, y as Value),
+      (b, ...args) => eachLane(b, format, SOFT[name][op], args),
+    );
+  const sqrt = nativeSubroutine(
+    `sqrt.${lanes}`,
+    'v>vi',
+    (b, mxcsr, x) => nativePackedSquareRoot(b, format, mxcsr, x as Value),
+    (b, ...args) => eachLane(b, format, SOFT[name].sqrt, args),
+  );
+  return { add: binary('add'), sub: binary('sub'), mul: binary('mul'), div: binary('div'), sqrt };
+}
+
+export const SCALAR = { f32: scalar(F32), f64: scalar(F64) } as const;
+export const PACKED = { f32: packed(F32), f64: packed(F64) } as const;
+
+export const operationSubroutines: readonly NativeSubroutine[] = [SCALAR, PACKED].flatMap((shape) =>
+  [shape.f32, shape.f64].flatMap((operations) => Object.values(operations)),
+);
