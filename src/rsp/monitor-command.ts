@@ -2,10 +2,11 @@
 
 /**
  * - done: `OK`
- * - unknown: the arguments are none that the command has; the client gets the list of commands and an error
+ * - unknown: there is no such command, or none with such arguments; the client gets the list of commands and an error
+ * - invalid: the same, but the command has said what is wrong
  * - exit: `OK`, then the server ends
  */
-export type MonitorResult = 'done' | 'unknown' | 'exit';
+export type MonitorResult = 'done' | 'unknown' | 'invalid' | 'exit';
 
 export interface MonitorCommand {
   /** One or more words. */

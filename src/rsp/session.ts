@@ -11,15 +11,14 @@ import { EINTR, EINVAL } from './error-code.js';
 import { servableRows, supportedFeatures } from './features.js';
 import { FileTable } from './file-table.js';
 import { FrameDecoder, type FrameSink } from './frame-decoder.js';
-import { encodeFrame, encodeNotification } from './frame-encoder.js';
+import { Outbox } from './outbox.js';
 import { MAX_BODY, PACKET_SIZE, type PacketContext, type PacketRow, type Work } from './packet.js';
 import { MalformedPacket, PacketCursor } from './packet-cursor.js';
 import { PACKETS } from './packet-table.js';
 import { Reply } from './reply.js';
 import { Router } from './router.js';
 import type { Action, SessionSettings } from './session-types.js';
-import type { ResumeAction, StopEvent } from './stop-event.js';
-import { threadOf } from './stop-event.js';
+import { type ResumeAction, type StopEvent, threadOf } from './stop-event.js';
 import { StopQueue } from './stop-queue.js';
 import { stopReply } from './stop-reply.js';
 import type { Target } from './target.js';
@@ -40,14 +39,8 @@ type State =
 const STOPPED: State = { name: 'stopped' };
 const CLOSED: State = { name: 'closed' };
 
-const ACK = Uint8Array.of(0x2b);
-const NAK = Uint8Array.of(0x2d);
-
 /** Packets whose errors gdb 13 takes as `E.text`; the others only from a client that offers `error-message+`. */
 const TAKES_ERROR_TEXT = /^(?:Q|qXfer|vRun|vAttach|Z)/;
-
-/** Console output is cut into packets of this many bytes. */
-const OUTPUT_CHUNK = 0x4000;
 
 export class Session implements PacketContext {
   readonly client = new Client();
@@ -60,14 +53,12 @@ export class Session implements PacketContext {
   private readonly decoder = new FrameDecoder(PACKET_SIZE);
   private readonly reply = new Reply();
   private readonly stops = new StopQueue();
+  private readonly outbox: Outbox;
   private readonly sink: FrameSink;
   private state: State = STOPPED;
   /** The program runs, and no packet of this client is waiting for it. */
   private runsUnasked: boolean;
   private oversizedBefore = false;
-  /** For a NAK. */
-  private lastFrame: Uint8Array | undefined;
-  private actions: Action[] = [];
   /** Emitted by the handler that is running: they leave after its reply. */
   private deferred: Action[] = [];
 
@@ -78,6 +69,7 @@ export class Session implements PacketContext {
     const rows = servableRows(PACKETS, target, settings.disabled ?? new Set());
     this.router = new Router(rows);
     this.features = supportedFeatures(rows, target);
+    this.outbox = new Outbox(settings.runLength ?? true, settings.trace);
     this.client.lastStop = settings.lastStop;
     this.client.general = settings.lastStop && threadOf(settings.lastStop);
     this.runsUnasked = settings.running === true;
@@ -96,7 +88,7 @@ export class Session implements PacketContext {
   feed(bytes: Uint8Array): readonly Action[] {
     this.settings.trace?.('in', bytes);
     if (this.state.name !== 'closed') this.decoder.push(bytes, this.sink);
-    return this.flush();
+    return this.outbox.take();
   }
 
   /** Number of the packet that has begun and not ended; undefined: none. The host closes the connection if one stays so. */
@@ -114,19 +106,19 @@ export class Session implements PacketContext {
     this.noteStop(event);
     if (this.state.name === 'running') {
       this.state = STOPPED;
-      this.sendText(stopReply(event, this));
+      this.outbox.reply(Buffer.from(stopReply(event, this)));
     } else if (!this.runsUnasked) {
       throw new Error(`the target reports ${event.kind} though it was not resumed`);
     }
     this.runsUnasked = false;
-    return this.flush();
+    return this.outbox.take();
   }
 
   /** Text for the client's console. It can be sent only while the program runs in all-stop mode; otherwise it is dropped. */
   output(bytes: Uint8Array): readonly Action[] {
     if (this.state.name !== 'running') return [];
-    this.sendOutput(bytes);
-    return this.flush();
+    this.outbox.console(bytes);
+    return this.outbox.take();
   }
 
   /** Does one piece of the work that a `work` action announced. */
@@ -142,9 +134,9 @@ export class Session implements PacketContext {
       this.state = STOPPED;
       this.sendReply();
     } else {
-      this.actions.push({ kind: 'work' });
+      this.outbox.add({ kind: 'work' });
     }
-    return this.flush();
+    return this.outbox.take();
   }
 
   /** The connection is gone, whoever closed it: takes back what this client set up in the target. */
@@ -171,7 +163,7 @@ export class Session implements PacketContext {
   }
 
   console(text: string): void {
-    this.sendOutput(Buffer.from(text));
+    this.outbox.console(Buffer.from(text));
   }
 
   emit(action: Action): void {
@@ -228,8 +220,8 @@ export class Session implements PacketContext {
 
   private onPacket(body: Uint8Array, intact: boolean): void {
     if (this.state.name === 'closed') return;
-    if (!intact && !this.client.noAck) return this.send(NAK);
-    if (!this.client.noAck) this.send(ACK);
+    if (!intact && !this.client.noAck) return this.outbox.nak();
+    if (!this.client.noAck) this.outbox.ack();
     // Without acknowledgements nobody would send it again: gdbserver takes it as it is, and so do we.
     else if (!intact) log.info({ packet: printable(body) }, 'packet with a wrong checksum in no-ack mode');
     const row = this.router.find(body);
@@ -247,16 +239,15 @@ export class Session implements PacketContext {
     const { reply, state } = this;
     reply.reset(this.client.offers('error-message+') || TAKES_ERROR_TEXT.test(row?.prefix ?? ''));
     if (row === undefined) reply.empty();
-    else if (!this.guarded(() => row.handle(new PacketCursor(body, row.prefix.length), reply, this), body)) {
+    else if (!this.guarded(() => answerPacket(row, body, reply, this), body)) {
       this.state = state;
       this.deferred = [];
       if (state.name !== 'stopped') return;
     }
-    if (reply.state === 'open') throw new Error(`${row?.prefix}: the handler gave no reply`);
     this.sendReply();
-    this.actions.push(...this.deferred);
+    this.outbox.add(...this.deferred);
+    if (this.deferred.some(({ kind }) => kind === 'exit')) this.state = CLOSED;
     this.deferred = [];
-    if (this.actions.some(({ kind }) => kind === 'close' || kind === 'exit')) this.state = CLOSED;
   }
 
   /** The one place that goes on after an exception: whatever a client sends, its session lives. False: the reply says what was wrong. */
@@ -282,11 +273,11 @@ export class Session implements PacketContext {
     log.warn({ limit: PACKET_SIZE }, 'packet too long');
     if (this.client.noAck || this.oversizedBefore) return this.close();
     this.oversizedBefore = true;
-    this.send(NAK);
+    this.outbox.nak();
   }
 
   private onNak(): void {
-    if (!this.client.noAck && this.lastFrame !== undefined) this.send(this.lastFrame);
+    if (!this.client.noAck) this.outbox.repeat();
   }
 
   /** Several in a row are one; while the program is stopped there is nothing to stop. */
@@ -298,13 +289,13 @@ export class Session implements PacketContext {
       this.sendReply();
     } else if (this.state.name === 'running' && !this.state.interrupted) {
       this.state.interrupted = true;
-      this.actions.push({ kind: 'interrupt' });
+      this.outbox.add({ kind: 'interrupt' });
     }
   }
 
   private close(): void {
     this.state = CLOSED;
-    this.actions.push({ kind: 'close' });
+    this.outbox.add({ kind: 'close' });
   }
 
   // ---- stops
@@ -316,8 +307,8 @@ export class Session implements PacketContext {
 
   private notify(event: StopEvent): readonly Action[] {
     const first = this.stops.add(stopReply(event, this));
-    if (first !== undefined) this.send(encodeNotification(Buffer.from(`Stop:${first}`)));
-    return this.flush();
+    if (first !== undefined) this.outbox.notify(`Stop:${first}`);
+    return this.outbox.take();
   }
 
   private answerNextStop(reply: Reply): void {
@@ -326,49 +317,14 @@ export class Session implements PacketContext {
     else reply.text(next);
   }
 
-  // ---- output
-
   private sendReply(): void {
-    if (this.reply.state === 'body') this.sendBody(this.reply.body);
+    if (this.reply.state === 'body') this.outbox.reply(this.reply.body);
   }
+}
 
-  private sendText(text: string): void {
-    this.sendBody(Buffer.from(text, 'latin1'));
-  }
-
-  private sendOutput(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; at += OUTPUT_CHUNK) {
-      this.sendText(`O${Buffer.from(bytes.subarray(at, at + OUTPUT_CHUNK)).toString('hex')}`);
-    }
-  }
-
-  private sendBody(body: Uint8Array): void {
-    const frame = encodeFrame(body, this.settings.runLength ?? true);
-    this.lastFrame = this.client.noAck ? undefined : frame;
-    this.send(frame);
-  }
-
-  private send(bytes: Uint8Array): void {
-    this.actions.push({ kind: 'send', bytes });
-  }
-
-  /** Neighbouring sends become one, so that an acknowledgement and its reply leave in one write. */
-  private flush(): readonly Action[] {
-    const flushed: Action[] = [];
-    for (const action of this.actions) {
-      const last = flushed.at(-1);
-      if (action.kind === 'send' && last?.kind === 'send') {
-        flushed[flushed.length - 1] = { kind: 'send', bytes: Buffer.concat([last.bytes, action.bytes]) };
-      } else {
-        flushed.push(action);
-      }
-    }
-    this.actions = [];
-    if (this.settings.trace !== undefined) {
-      for (const action of flushed) if (action.kind === 'send') this.settings.trace('out', action.bytes);
-    }
-    return flushed;
-  }
+function answerPacket(row: PacketRow, body: Uint8Array, reply: Reply, context: PacketContext): void {
+  row.handle(new PacketCursor(body, row.prefix.length), reply, context);
+  if (reply.state === 'open') throw new Error(`${row.prefix}: the handler gave no reply`);
 }
 
 function printable(body: Uint8Array): string {

@@ -1,6 +1,6 @@
 /** `qRcmd`: the commands of `monitor`, gdbserver's own and those that the host adds. Texts are gdbserver's where it has the command. */
 import { EPERM } from '../error-code.js';
-import type { MonitorCommand } from '../monitor-command.js';
+import type { MonitorCommand, MonitorResult } from '../monitor-command.js';
 import type { PacketContext, PacketRow } from '../packet.js';
 import type { PacketCursor } from '../packet-cursor.js';
 import type { Reply } from '../reply.js';
@@ -17,7 +17,8 @@ function monitor(args: PacketCursor, reply: Reply, context: PacketContext): void
     output += text;
   };
   const result = runLine(line, commands, print);
-  if (result === 'unknown') print(`Unknown monitor command.\n\n${helpText(commands)}`);
+  if (result === 'unknown') print('Unknown monitor command.\n\n');
+  if (result === 'unknown' || result === 'invalid') print(helpText(commands));
   if (output !== '') context.console(output);
   if (result === 'done' || result === 'exit') reply.ok();
   else reply.error(EPERM);
@@ -25,7 +26,7 @@ function monitor(args: PacketCursor, reply: Reply, context: PacketContext): void
 }
 
 /** A command is the longest name that the line begins with, word by word. */
-function runLine(line: string, commands: readonly MonitorCommand[], print: (text: string) => void) {
+function runLine(line: string, commands: readonly MonitorCommand[], print: (text: string) => void): MonitorResult {
   const found = commands
     .filter(({ name }) => line === name || line.startsWith(`${name} `))
     .sort((a, b) => b.name.length - a.name.length)[0];
@@ -116,7 +117,7 @@ function debugCommands({ diagnostics }: SessionSettings): readonly MonitorComman
     name: 'set debug-format',
     args: 'option1[,option2,...]',
     help: ['Add additional information to debugging messages', 'Options: all, none, timestamp'],
-    run: (args, print) => (args === '' || !setFormat(args, diagnostics, print) ? 'unknown' : 'done'),
+    run: (args, print) => (args === '' ? 'unknown' : setFormat(args, diagnostics, print)),
   };
   return [...switches, format];
 }
@@ -132,22 +133,22 @@ const FORMATS: Readonly<Record<string, FormatRow>> = {
   timestamp: { timestamps: true, text: 'Timestamps will be added to debug output.\n' },
 };
 
-/** False at the first option that does not exist; those before it are in force. */
+/** Ends at the first option that does not exist; those before it are in force. */
 function setFormat(
   options: string,
   diagnostics: NonNullable<SessionSettings['diagnostics']>,
   print: (text: string) => void,
-): boolean {
+): MonitorResult {
   for (const option of options.split(',').filter((text) => text !== '')) {
     const row = Object.hasOwn(FORMATS, option) ? FORMATS[option] : undefined;
     if (row === undefined) {
       print(`Unknown debug-format argument: "${option}"\n`);
-      return false;
+      return 'invalid';
     }
     diagnostics.showTimestamps(row.timestamps);
     print(row.text);
   }
-  return true;
+  return 'done';
 }
 
 export const monitorPackets: readonly PacketRow[] = [{ prefix: 'qRcmd', handle: monitor }];
