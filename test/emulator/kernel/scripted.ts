@@ -107,12 +107,12 @@ export class ScriptedSpace implements ProcessSpace {
   read(at: number, into: Uint8Array): number {
     const length = this.room(at, into.length);
     const from = at - ScriptedSpace.BASE;
-    into.set(this.backing(at).subarray(from, from + length));
+    if (length > 0) into.set(this.backing(at).subarray(from, from + length));
     return length;
   }
   write(at: number, from: Uint8Array): number {
     const length = this.room(at, from.length);
-    this.backing(at).set(from.subarray(0, length), at - ScriptedSpace.BASE);
+    if (length > 0) this.backing(at).set(from.subarray(0, length), at - ScriptedSpace.BASE);
     return length;
   }
   readBytes(at: number, length: number): Uint8Array | undefined {
