@@ -261,8 +261,8 @@ function getcpu({ memory, args }: SyscallContext): number {
   return written ? 0 : -EFAULT;
 }
 
-/** membarrier(2): threads take turns on one processor, so every barrier is already there. */
-const MEMBARRIER_SUPPORTED = 0x1ff;
+/** membarrier(2): threads take turns on one processor, so every barrier is already there. All commands but those for restartable sequences. */
+const MEMBARRIER_SUPPORTED = 0x7f;
 
 function membarrier({ args }: SyscallContext): number {
   const [command, flags] = args as [number, number];
