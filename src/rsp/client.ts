@@ -28,6 +28,10 @@ export class Client {
   fileSystemOf: Pid | undefined;
   /** The rest of a thread list that did not fit into `qfThreadInfo`'s reply. */
   threadList: readonly ThreadId[] = [];
+  /** Index of the trace frame that it looks at; undefined: the present. */
+  traceFrame: number | undefined;
+  /** The rest of a list of tracepoints or variables. */
+  pieces: readonly string[] = [];
 
   offers(feature: string): boolean {
     return this.features.has(feature);

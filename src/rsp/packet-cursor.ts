@@ -35,9 +35,32 @@ export class PacketCursor {
 
   /** Takes the character if it is next. */
   optional(character: string): boolean {
-    if (this.body[this.position] !== character.charCodeAt(0)) return false;
+    if (!this.next(character)) return false;
     this.position++;
     return true;
+  }
+
+  /** Is the character next? It stays. */
+  next(character: string): boolean {
+    return this.body[this.position] === character.charCodeAt(0);
+  }
+
+  /** Takes the word if it is next. */
+  keyword(word: string): boolean {
+    const end = this.position + word.length;
+    if (Buffer.from(this.body.subarray(this.position, end)).toString('latin1') !== word) return false;
+    this.position = end;
+    return true;
+  }
+
+  /** A place to come back to with `since`. */
+  mark(): number {
+    return this.position;
+  }
+
+  /** The text between the mark and here. */
+  since(mark: number): string {
+    return Buffer.from(this.body.subarray(mark, this.position)).toString('latin1');
   }
 
   expect(character: string): void {
@@ -79,6 +102,11 @@ export class PacketCursor {
   length(): number {
     const value = this.bigint();
     return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
+  }
+
+  /** Digits of any number. */
+  skipHex(): void {
+    this.digits();
   }
 
   /** Bytes as pairs of hex digits, up to the first other character. */

@@ -11,6 +11,7 @@ import { resumePackets } from './packets/resume.js';
 import { sessionPackets } from './packets/session.js';
 import { settingsPackets } from './packets/settings.js';
 import { threadPackets } from './packets/threads.js';
+import { tracepointPackets } from './packets/tracepoints.js';
 import { xferPackets } from './packets/xfer.js';
 
 export const PACKETS: readonly PacketRow[] = [
@@ -26,4 +27,5 @@ export const PACKETS: readonly PacketRow[] = [
   ...settingsPackets,
   ...nonStopPackets,
   ...monitorPackets,
+  ...tracepointPackets,
 ];

@@ -4,6 +4,7 @@
  */
 import type { Client } from './client.js';
 import type { Document } from './document.js';
+import { EIO } from './error-code.js';
 import type { FileTable } from './file-table.js';
 import type { PacketCursor } from './packet-cursor.js';
 import type { Reply } from './reply.js';
@@ -27,6 +28,8 @@ export interface PacketContext {
   readonly scratch: Uint8Array;
   /** The document that the client reads piece by piece. */
   document: Document | undefined;
+  /** What `g`, `p` and `m` read: the program, or the trace frame that the client looks at. */
+  readonly view: Pick<Target, 'readRegister' | 'readMemory'>;
   /** The value of our `qSupported` reply. */
   supported(): string;
   /** The thread that `Hg` chose, or the first one if that has ended; undefined without a process. */
@@ -88,4 +91,11 @@ export function withAbility<Name extends Ability>(
       else row.handle(args, reply, context, ability);
     },
   };
+}
+
+/** Writing is refused while a client looks at a trace frame; the reply is given then. */
+export function refusesWrite({ client }: PacketContext, reply: Reply): boolean {
+  if (client.traceFrame === undefined) return false;
+  reply.error(EIO, 'a trace frame cannot be changed');
+  return true;
 }

@@ -145,12 +145,18 @@ export class Session implements PacketContext {
     this.state = CLOSED;
     this.files.closeAll();
     this.target.breakpoints?.removeAll();
+    this.target.tracing?.clientGone();
     this.target.signals?.pass(new Set());
     this.target.events?.report(new Set());
     for (const { pid } of this.target.processes()) this.target.syscalls?.catch(pid, new Set());
   }
 
   // ---- the handlers' side (PacketContext)
+
+  get view(): Pick<Target, 'readRegister' | 'readMemory'> {
+    const { traceFrame } = this.client;
+    return (traceFrame === undefined ? undefined : this.target.tracing?.view(traceFrame)) ?? this.target;
+  }
 
   supported(): string {
     return this.features;
@@ -171,6 +177,7 @@ export class Session implements PacketContext {
   }
 
   resume(actions: readonly ResumeAction[], reply: Reply): void {
+    this.client.traceFrame = undefined;
     this.emit({ kind: 'resume', actions });
     if (this.client.nonStop) return reply.ok();
     this.state = { name: 'running', interrupted: false };

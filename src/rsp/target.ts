@@ -20,6 +20,7 @@ import type {
   ThreadLocalStorage,
 } from './target-abilities.js';
 import type { ThreadId } from './thread-id.js';
+import type { TraceRecorder } from './tracing/trace-recorder.js';
 
 export interface ProcessInfo {
   readonly pid: Pid;
@@ -73,6 +74,7 @@ export interface Target {
   readonly nonStop?: NonStop;
   readonly threadLocal?: ThreadLocalStorage;
   readonly osData?: OsData;
+  readonly tracing?: TraceRecorder;
 }
 
 /** Names of the optional abilities. */

@@ -1,7 +1,7 @@
 /** Memory: `m`, `M`, `X`, and what spares the client reading all of it: `qSearch:memory` and `qCRC`. */
 import { EFAULT, EINVAL, ESRCH } from '../error-code.js';
 import { MemoryChecksum, MemorySearch } from '../memory-work.js';
-import { MAX_BODY, type PacketContext, type PacketRow } from '../packet.js';
+import { MAX_BODY, type PacketContext, type PacketRow, refusesWrite } from '../packet.js';
 import type { PacketCursor } from '../packet-cursor.js';
 import type { Reply } from '../reply.js';
 
@@ -19,7 +19,7 @@ function readMemory(args: PacketCursor, reply: Reply, context: PacketContext): v
   const pid = context.currentThread()?.pid;
   if (pid === undefined) return reply.error(ESRCH);
   const into = context.scratch.subarray(0, wanted);
-  const got = context.target.readMemory(pid, at, into);
+  const got = context.view.readMemory(pid, at, into);
   if (got === 0 && wanted > 0) return reply.error(EFAULT);
   reply.hex(into.subarray(0, got));
 }
@@ -48,6 +48,7 @@ function destination(args: PacketCursor): { at: bigint; length: number } {
 
 function write(at: bigint, length: number, bytes: Uint8Array, reply: Reply, context: PacketContext): void {
   const pid = context.currentThread()?.pid;
+  if (refusesWrite(context, reply)) return;
   if (pid === undefined) return reply.error(ESRCH);
   if (bytes.length !== length) return reply.error(EINVAL);
   if (length === 0 || context.target.writeMemory(pid, at, bytes)) reply.ok();

@@ -1,7 +1,7 @@
 /** Registers: all (`g`, `G`) or one (`p`, `P`). Layout and numbers are those of the target description. */
 import type { RegisterRow } from '../../register-set.js';
 import { EINVAL, ESRCH } from '../error-code.js';
-import type { PacketContext, PacketRow } from '../packet.js';
+import { type PacketContext, type PacketRow, refusesWrite } from '../packet.js';
 import type { PacketCursor } from '../packet-cursor.js';
 import type { Reply } from '../reply.js';
 import type { Target } from '../target.js';
@@ -10,9 +10,9 @@ import type { ThreadId } from '../thread-id.js';
 /** The widest register has 16 bytes. */
 const MAX_BYTES = 16;
 
-function appendRegister(reply: Reply, target: Target, thread: ThreadId, row: RegisterRow): void {
+function appendRegister(reply: Reply, view: PacketContext['view'], thread: ThreadId, row: RegisterRow): void {
   const value = new Uint8Array(row.bits / 8);
-  if (target.readRegister(thread, row, value)) reply.hex(value);
+  if (view.readRegister(thread, row, value)) reply.hex(value);
   else reply.text('xx'.repeat(value.length));
 }
 
@@ -21,7 +21,8 @@ function readAll(args: PacketCursor, reply: Reply, context: PacketContext): void
   args.end();
   const thread = context.currentThread();
   if (thread === undefined) return reply.error(ESRCH);
-  for (const row of context.target.registers(thread.pid)) appendRegister(reply, context.target, thread, row);
+  const { view } = context;
+  for (const row of context.target.registers(thread.pid)) appendRegister(reply, view, thread, row);
 }
 
 /**
@@ -31,6 +32,7 @@ function readAll(args: PacketCursor, reply: Reply, context: PacketContext): void
 function writeAll(args: PacketCursor, reply: Reply, context: PacketContext): void {
   const values = args.hexBytes();
   args.end();
+  if (refusesWrite(context, reply)) return;
   const thread = context.currentThread();
   if (thread === undefined) return reply.error(ESRCH);
   const rows = context.target.registers(thread.pid);
@@ -59,7 +61,7 @@ function readOne(args: PacketCursor, reply: Reply, context: PacketContext): void
   if (thread === undefined) return reply.error(ESRCH);
   const row = context.target.registers(thread.pid)[number];
   if (row === undefined) return reply.error(EINVAL);
-  appendRegister(reply, context.target, thread, row);
+  appendRegister(reply, context.view, thread, row);
 }
 
 /** `P NUMBER=VALUE` – gdbserver lacks it, so that each changed register costs a whole `G` there. */
@@ -68,6 +70,7 @@ function writeOne(args: PacketCursor, reply: Reply, context: PacketContext): voi
   args.expect('=');
   const value = args.hexBytes();
   args.end();
+  if (refusesWrite(context, reply)) return;
   const thread = context.currentThread();
   if (thread === undefined) return reply.error(ESRCH);
   const row = context.target.registers(thread.pid)[number];

@@ -96,6 +96,13 @@ function osData(annex: string, { target }: PacketContext): string | Rejected {
   return `<?xml version="1.0"?>\n<!DOCTYPE target SYSTEM "osdata.dtd">\n<osdata type="${escapeXml(type)}">\n${items.join('')}</osdata>\n`;
 }
 
+/** Of the frame that the client looks at. */
+function traceFrameInfo(annex: string, { client, target }: PacketContext): string | Rejected {
+  if (annex !== '') return rejected(EINVAL);
+  const view = client.traceFrame === undefined ? undefined : target.tracing?.view(client.traceFrame);
+  return view?.info() ?? rejected(ENOENT);
+}
+
 const OBJECTS: readonly ObjectRow[] = [
   { name: 'features', read: features },
   { name: 'auxv', read: auxv },
@@ -104,6 +111,7 @@ const OBJECTS: readonly ObjectRow[] = [
   { name: 'threads', read: threads },
   { name: 'siginfo', needs: 'sigInfo', read: sigInfo },
   { name: 'osdata', needs: 'osData', read: osData },
+  { name: 'traceframe-info', needs: 'tracing', read: traceFrameInfo },
 ];
 
 /** `qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH` – `m` and a piece, or `l` and the last one. */
