@@ -77,9 +77,6 @@ test('a whole experiment as gdb runs it', () => {
   tell(
     'QTinit',
     `QTDP:2:${HERE}:E:0:0:X7,26000022021327-`,
-      .replace('6,26000022FF13', '6,260000220213')
-      .concat('27-')
-      .replace('X6', 'X7'),
     `QTDP:-2:${HERE}:R0fffffff-`,
     `QTDP:-2:${HERE}:M-1,400100,4X9,240040010422020c27`,
     `QTDPsrc:2:${HERE}:at:0:3:686f74`,
