@@ -18,7 +18,6 @@ export interface ThreadSelector {
 }
 
 export const ALL_THREADS: ThreadSelector = { pid: 'all', tid: 'all' };
-export const ANY_THREAD: ThreadSelector = { pid: 'any', tid: 'any' };
 
 /** Reads a thread-id. `p<pid>` alone stands for all threads of that process. */
 export function readThreadSelector(args: PacketCursor): ThreadSelector {
@@ -48,8 +47,4 @@ export function selects({ pid, tid }: ThreadSelector, thread: ThreadId): boolean
 export function formatThreadId(thread: ThreadId, multiprocess: boolean): string {
   const tid = thread.tid.toString(16);
   return multiprocess ? `p${thread.pid.toString(16)}.${tid}` : tid;
-}
-
-export function sameThread(a: ThreadId | undefined, b: ThreadId | undefined): boolean {
-  return a?.pid === b?.pid && a?.tid === b?.tid;
 }

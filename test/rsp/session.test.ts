@@ -8,6 +8,7 @@ import type { StopEvent } from '../../src/rsp/stop-event.js';
 import type { Pid } from '../../src/types.js';
 import { answer, Conversation, escapeBody, frame, GDB_13 } from './conversation.js';
 import { bareTarget, FakeTarget, MAIN, MEMORY_START, PID, thread } from './fake-target.js';
+import { TracingTarget } from './tracing-target.js';
 
 /** Malformed and oversized packets are logged; these tests send little else. */
 beforeAll(() => configureLog({ level: 'silent' }));
@@ -257,38 +258,38 @@ describe('whatever a client sends', () => {
   const packet = fc
     .tuple(fc.oneof(fc.constantFrom(...names), fc.string({ maxLength: 8 })), fc.array(piece, { maxLength: 6 }))
     .map(([name, pieces]) => name + pieces.join(''));
-  const targets = [() => new FakeTarget(), () => bareTarget()];
+  const targets = [
+    { name: 'full', make: () => new TracingTarget() },
+    { name: 'bare', make: () => bareTarget() },
+  ];
 
   /** Packets that are answered by the next stop, or by nothing. */
   const silent = /^(k|R|c|s|C|S|vCont|\?|qSearch|qCRC)/;
 
-  test.each(targets.map((make, i) => ({ make, name: i === 0 ? 'full' : 'bare' })))(
-    'nothing throws, one reply at most, none while running ($name target)',
-    ({ make }) => {
-      fc.assert(
-        fc.property(fc.array(packet, { minLength: 1, maxLength: 8 }), (packets) => {
-          const session = new Session(make());
-          session.feed(Buffer.from(`${frame('QStartNoAckMode')}+`));
-          let running = false;
-          let over = false;
-          for (const body of packets) {
-            const { sent, actions } = answer(session.feed(Buffer.from(frame(escapeBody(body)), 'latin1')));
-            const replies = sent.filter((item) => !/^O[0-9a-f]/.test(item));
-            expect(replies.length, body).toBeLessThanOrEqual(1);
-            if (running || over) expect(sent, body).toEqual([]);
-            else if (!silent.test(body)) expect(replies, body).toHaveLength(1);
-            over ||= actions.some(({ kind }) => kind === 'exit' || kind === 'close');
-            running = (running && body !== 'k') || actions.some(owes);
-            for (let work = actions; work.some(({ kind }) => kind === 'work'); ) {
-              running = false;
-              work = session.work();
-            }
+  test.each(targets)('nothing throws, one reply at most, none while running ($name target)', ({ make }) => {
+    fc.assert(
+      fc.property(fc.array(packet, { minLength: 1, maxLength: 8 }), (packets) => {
+        const session = new Session(make());
+        session.feed(Buffer.from(`${frame('QStartNoAckMode')}+`));
+        let running = false;
+        let over = false;
+        for (const body of packets) {
+          const { sent, actions } = answer(session.feed(Buffer.from(frame(escapeBody(body)), 'latin1')));
+          const replies = sent.filter((item) => !/^O[0-9a-f]/.test(item));
+          expect(replies.length, body).toBeLessThanOrEqual(1);
+          if (running || over) expect(sent, body).toEqual([]);
+          else if (!silent.test(body)) expect(replies, body).toHaveLength(1);
+          over ||= actions.some(({ kind }) => kind === 'exit' || kind === 'close');
+          running = (running && body !== 'k') || actions.some(owes);
+          for (let work = actions; work.some(({ kind }) => kind === 'work'); ) {
+            running = false;
+            work = session.work();
           }
-        }),
-        { numRuns: 1500 },
-      );
-    },
-  );
+        }
+      }),
+      { numRuns: 1500 },
+    );
+  });
 
   function owes(action: Action): boolean {
     return action.kind === 'resume' || action.kind === 'work';

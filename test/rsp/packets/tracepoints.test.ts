@@ -1,35 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { registerNamed } from '../../../src/register-set.js';
-import { rejected } from '../../../src/rsp/error-code.js';
-import { type TracepointSite, TraceRecorder } from '../../../src/rsp/tracing/trace-recorder.js';
 import { Conversation, GDB_13 } from '../conversation.js';
-import { FakeTarget, MAIN } from '../fake-target.js';
+import { MAIN } from '../fake-target.js';
+import { TracingTarget } from '../tracing-target.js';
 
 const HOT = 0x40_0143n;
 const HERE = HOT.toString(16);
-
-class TracingTarget extends FakeTarget {
-  readonly planted = new Set<string>();
-  clock = 1000;
-  refuse: bigint | undefined;
-  readonly tracing = new TraceRecorder({
-    target: this,
-    sites: {
-      insert: (site) => {
-        if (site.address === this.refuse) return rejected(22, 'inside an instruction');
-        this.planted.add(name(site));
-        return undefined;
-      },
-      remove: (site) => void this.planted.delete(name(site)),
-    },
-    now: () => this.clock++,
-    print: (text) => void this.calls.push(`print ${Buffer.from(text).toString()}`),
-  });
-}
-
-function name({ pid, number, address }: TracepointSite): string {
-  return `${pid.toString(16)}:${number}:${address.toString(16)}`;
-}
 
 let target: TracingTarget;
 let conversation: Conversation;
