@@ -5,6 +5,8 @@ import { controlFlow } from './lift/control-flow.js';
 import { dataMovement } from './lift/data-movement.js';
 import { sseFloat } from './lift/sse-float.js';
 import { sseFloatConvert } from './lift/sse-float-convert.js';
+import { x87 } from './lift/x87.js';
+import { x87Control } from './lift/x87-control.js';
 import type { InsnRow } from './lifter.js';
 
 export const INSTRUCTIONS: readonly InsnRow[] = [
@@ -13,4 +15,6 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...controlFlow,
   ...sseFloat,
   ...sseFloatConvert,
+  ...x87,
+  ...x87Control,
 ];

@@ -1,0 +1,19 @@
+/** Every subroutine of the x87. */
+import type { Subroutine } from '../../ir/subroutine.js';
+import { arithmeticSubroutines } from './arithmetic.js';
+import { compareSubroutines } from './compare.js';
+import { controlSubroutines } from './control.js';
+import { extendSubroutines } from './extended.js';
+import { loadSubroutines } from './load.js';
+import { stackSubroutines } from './stack.js';
+import { storeSubroutines } from './store.js';
+
+export const x87Subroutines: readonly Subroutine[] = [
+  ...stackSubroutines,
+  ...extendSubroutines,
+  ...arithmeticSubroutines,
+  ...compareSubroutines,
+  ...loadSubroutines,
+  ...storeSubroutines,
+  ...controlSubroutines,
+];
