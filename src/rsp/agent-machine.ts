@@ -1,6 +1,6 @@
 /** One thread of a target as the machine that agent expressions run on. */
 import type { AgentMachine } from '../agent-expression/evaluate.js';
-import type { Target } from './target.js';
+import type { GuestState } from './guest-state.js';
 import type { ThreadId } from './thread-id.js';
 
 /** Where trace state variables are. */
@@ -14,7 +14,7 @@ export const NO_VARIABLES: AgentVariables = { readVariable: () => undefined, wri
 
 /** Reads the thread at the moment of each access; valid while the thread stands still. */
 export function agentMachine(
-  target: Pick<Target, 'readMemory' | 'readRegister' | 'registers'>,
+  target: GuestState,
   thread: ThreadId,
   { readVariable, writeVariable }: AgentVariables,
   print: (text: Uint8Array) => void,

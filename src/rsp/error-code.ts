@@ -9,13 +9,11 @@ export const ESRCH = 3;
 export const EINTR = 4;
 export const EIO = 5;
 export const EBADF = 9;
-export const EACCES = 13;
 export const EFAULT = 14;
 export const EBUSY = 16;
 export const EINVAL = 22;
 export const EMFILE = 24;
 export const ENOSPC = 28;
-export const ENOSYS = 38;
 
 /** Why the target does not do what it was asked. */
 export interface Rejected {

@@ -6,6 +6,7 @@ import type { Client } from './client.js';
 import type { Document } from './document.js';
 import { EIO } from './error-code.js';
 import type { FileTable } from './file-table.js';
+import type { GuestState } from './guest-state.js';
 import type { PacketCursor } from './packet-cursor.js';
 import type { Reply } from './reply.js';
 import type { Action, DisablablePacket, SessionSettings } from './session-types.js';
@@ -29,7 +30,7 @@ export interface PacketContext {
   /** The document that the client reads piece by piece. */
   document: Document | undefined;
   /** What `g`, `p` and `m` read: the program, or the trace frame that the client looks at. */
-  readonly view: Pick<Target, 'readRegister' | 'readMemory'>;
+  readonly view: Pick<GuestState, 'readRegister' | 'readMemory'>;
   /** The value of our `qSupported` reply. */
   supported(): string;
   /** The thread that `Hg` chose, or the first one if that has ended; undefined without a process. */

@@ -11,6 +11,7 @@ import { EINTR, EINVAL } from './error-code.js';
 import { servableRows, supportedFeatures } from './features.js';
 import { FileTable } from './file-table.js';
 import { FrameDecoder, type FrameSink } from './frame-decoder.js';
+import type { GuestState } from './guest-state.js';
 import { Outbox } from './outbox.js';
 import { MAX_BODY, PACKET_SIZE, type PacketContext, type PacketRow, type Work } from './packet.js';
 import { MalformedPacket, PacketCursor } from './packet-cursor.js';
@@ -153,7 +154,7 @@ export class Session implements PacketContext {
 
   // ---- the handlers' side (PacketContext)
 
-  get view(): Pick<Target, 'readRegister' | 'readMemory'> {
+  get view(): Pick<GuestState, 'readRegister' | 'readMemory'> {
     const { traceFrame } = this.client;
     return (traceFrame === undefined ? undefined : this.target.tracing?.view(traceFrame)) ?? this.target;
   }

@@ -7,6 +7,7 @@
  */
 import type { RegisterRow } from '../register-set.js';
 import type { Pid } from '../types.js';
+import type { GuestState } from './guest-state.js';
 import type {
   Breakpoints,
   EventReports,
@@ -35,7 +36,7 @@ export interface ThreadInfo extends ThreadId {
   readonly core: number;
 }
 
-export interface Target {
+export interface Target extends GuestState {
   /** The debugged processes that live, oldest first. */
   processes(): readonly ProcessInfo[];
   /** Their threads that live, grouped by process, leaders first. */
@@ -43,14 +44,7 @@ export interface Target {
   /** undefined: no such thread lives. */
   thread(id: ThreadId): ThreadInfo | undefined;
 
-  /** Rows of `g`, in order: a row's `number` is its index. */
-  registers(pid: Pid): readonly RegisterRow[];
-  /** Copies the value, little-endian, `bits / 8` bytes long. False: the value is not available. */
-  readRegister(thread: ThreadId, row: RegisterRow, into: Uint8Array): boolean;
   writeRegister(thread: ThreadId, row: RegisterRow, bytes: Uint8Array): boolean;
-
-  /** What the program itself would read, without breakpoint bytes. Returns how many bytes from the first on are readable. */
-  readMemory(pid: Pid, address: bigint, into: Uint8Array): number;
   /** All of the bytes, or none when one page is not mapped. Protection does not matter. */
   writeMemory(pid: Pid, address: bigint, bytes: Uint8Array): boolean;
 

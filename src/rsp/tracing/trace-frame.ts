@@ -4,7 +4,7 @@
  */
 import type { RegisterRow } from '../../register-set.js';
 import type { Pid } from '../../types.js';
-import type { Target } from '../target.js';
+import type { GuestState } from '../guest-state.js';
 import type { ThreadId } from '../thread-id.js';
 
 export interface TraceFrame {
@@ -31,7 +31,7 @@ export class FrameBuilder {
 
   /** `limit`: bytes of blocks at most. */
   constructor(
-    private readonly target: Target,
+    private readonly target: GuestState,
     private readonly thread: ThreadId,
     private readonly limit: number,
   ) {}
@@ -150,7 +150,7 @@ export class FrameView {
 
   constructor(
     private readonly frame: TraceFrame,
-    private readonly target: Target,
+    private readonly target: GuestState,
     private readonly rows: readonly RegisterRow[],
     private readonly constant: readonly AddressRange[],
   ) {

@@ -8,7 +8,7 @@ import type { RegisterRow } from '../../register-set.js';
 import type { Pid } from '../../types.js';
 import { agentMachine } from '../agent-machine.js';
 import { EBUSY, ENOSPC, type Rejected, rejected } from '../error-code.js';
-import type { Target } from '../target.js';
+import type { GuestState } from '../guest-state.js';
 import type { ThreadId } from '../thread-id.js';
 import { TraceBuffer } from './trace-buffer.js';
 import { type AddressRange, FrameBuilder, FrameView, framePc, type TraceFrame } from './trace-frame.js';
@@ -28,7 +28,7 @@ export interface TracepointSites {
 }
 
 export interface RecorderHost {
-  readonly target: Target;
+  readonly target: GuestState;
   readonly sites: TracepointSites;
   /** Microseconds since the epoch. */
   now(): number;
