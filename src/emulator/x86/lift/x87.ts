@@ -7,6 +7,7 @@ import { CONDITIONS, type Condition, condition, setArithmeticFlags } from '../fl
 import { type InsnRow, type Lifter, row } from '../lifter.js';
 import { type ArithmeticName, ON_MEMORY, ON_REGISTERS, squareRoot } from '../x87/arithmetic.js';
 import { compareMemory, compareRegisters, compareToFlags, examine } from '../x87/compare.js';
+import { loadDecimal, storeDecimal } from '../x87/decimal.js';
 import {
   changeSign,
   exchange,
@@ -18,6 +19,8 @@ import {
   storeRegister,
   storeRegisterQuietly,
 } from '../x87/load.js';
+import { remainder, remainder1 } from '../x87/remainder.js';
+import { extract, roundTop, scaleTop } from '../x87/scale.js';
 import { push } from '../x87/stack.js';
 import { STORE_AS, storeExtended, storeInteger } from '../x87/store.js';
 import { lastStIndex, readNumber, stIndex, track, wait } from './x87-operands.js';
@@ -62,7 +65,7 @@ function fst(pops: number): (b: Lifter) => void {
     }
     const size = b.size(0);
     b.probe(b.address(0), size, ACCESS.WRITE);
-    if (size === 10) return fstpExtended(b);
+    if (size === 10) return storeTen(b, storeExtended);
     const [bits, stopped] = b.call(size === 4 ? STORE_AS.f32 : STORE_AS.f64, b.i32(pops)) as [Value, Value];
     finishStore(b, stopped, size === 4 ? b.wrap(bits) : bits);
   };
@@ -82,12 +85,27 @@ function finishStore(b: Lifter, stopped: Value, value: Value): void {
   b.store(b.address(0), b.size(0), value);
 }
 
-function fstpExtended(b: Lifter): void {
-  const [significand, signExponent, stopped] = b.call(storeExtended) as [Value, Value, Value];
+/** FSTP m80, FBSTP: ten bytes by a subroutine that gives 8, 2 and `stopped`. */
+function storeTen(b: Lifter, sub: Subroutine): void {
+  const [low, high, stopped] = b.call(sub) as [Value, Value, Value];
   track(b);
   b.leaveIf(stopped, b.nextIp);
-  b.store(b.address(0), 8, significand);
-  b.store(b.at(b.address(0), 8), 2, signExponent);
+  b.store(b.address(0), 8, low);
+  b.store(b.at(b.address(0), 8), 2, high);
+}
+
+/** FBLD. */
+function fbld(b: Lifter): void {
+  wait(b);
+  b.call(loadDecimal, b.load(b.address(0), 8), b.load(b.at(b.address(0), 8), 2));
+  track(b);
+}
+
+/** FBSTP. */
+function fbstp(b: Lifter): void {
+  wait(b);
+  b.probe(b.address(0), 10, ACCESS.WRITE);
+  storeTen(b, storeDecimal);
 }
 
 /** FIST, FISTP; `truncate`: FISTTP. */
@@ -167,6 +185,8 @@ export const x87: readonly InsnRow[] = [
   row(Mnemonic.Fist, fist(0)),
   row(Mnemonic.Fistp, fist(1)),
   row(Mnemonic.Fisttp, fist(1, true)),
+  row(Mnemonic.Fbld, fbld),
+  row(Mnemonic.Fbstp, fbstp),
   row(Mnemonic.Fxch, fxch),
   row(Mnemonic.Fcmovb, fcmov('b')),
   row(Mnemonic.Fcmovnb, fcmov('nb')),
@@ -195,6 +215,11 @@ export const x87: readonly InsnRow[] = [
   row(Mnemonic.Fidivr, arithmetic('div', true)),
   row(Mnemonic.Fdivrp, arithmetic('div', true, 1)),
   row(Mnemonic.Fsqrt, implicit(squareRoot)),
+  row(Mnemonic.Fprem, implicit(remainder)),
+  row(Mnemonic.Fprem1, implicit(remainder1)),
+  row(Mnemonic.Frndint, implicit(roundTop)),
+  row(Mnemonic.Fscale, implicit(scaleTop)),
+  row(Mnemonic.Fxtract, implicit(extract)),
   row(Mnemonic.Fabs, implicit(changeSign, 0x7fff, 0)),
   row(Mnemonic.Fchs, implicit(changeSign, 0xffff, 0x8000)),
   row(Mnemonic.Fxam, implicit(examine)),

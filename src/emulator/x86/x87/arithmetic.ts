@@ -43,7 +43,7 @@ export function returnInvalidIf(b: SubroutineBuilder, condition: Value): void {
 }
 
 /** Leaves a core for unsupported encodings and NaNs. */
-function returnSpecial(b: SubroutineBuilder, x: Operand, y: Operand): void {
+export function returnSpecial(b: SubroutineBuilder, x: Operand, y: Operand): void {
   returnInvalidIf(b, b.or(x.unsupported, y.unsupported));
   b.if(b.or(x.nan, y.nan), () => returnExtended(b, chooseNan(b, x, y), b.or(x.signalling, y.signalling)));
 }

@@ -45,7 +45,7 @@ function convertTop(format: FloatFormat): Subroutine {
 const CONVERT_TOP = { f32: convertTop(F32), f64: convertTop(F64) } as const;
 
 /** FIST, FISTTP: (width in bits, truncate) → integer (sign-extended i64), flags. */
-const roundTop = subroutine('x87.convert.integer', 'ii>li', (b, width, truncate) => {
+export const roundTop = subroutine('x87.convert.integer', 'ii>li', (b, width, truncate) => {
   const invalid = b.shl(b.i64(-1), b.sub(b.extendU(width as Value), b.i64(1)));
   b.returnIf(isEmpty(b, b.i32(0)), invalid, b.i32(STACK_UNDERFLOW));
   const top = readSt(b, b.i32(0));
