@@ -20,7 +20,7 @@ export function liftBlock(bytes: Uint8Array, ip: number, options: LiftOptions): 
   for (let count = 0; count < options.limit; count++) {
     const insn = decode(bytes.subarray(at, at + MAX_INSN_LENGTH), ip + at);
     if (insn === 'truncated') break;
-    liftInsn(insn, ip + at);
+    liftInsn(insn, ip + at, bytes.subarray(at, at + insn.length));
     at += insn.length;
     insn.free();
     if (lifter.blockEnded || at >= bytes.length) break;
@@ -29,8 +29,8 @@ export function liftBlock(bytes: Uint8Array, ip: number, options: LiftOptions): 
   return { kind: 'block', block: lifter.endBlock(bytes.slice(0, at)) };
 }
 
-function liftInsn(insn: Instruction, ip: number): void {
-  lifter.start(insn, ip);
+function liftInsn(insn: Instruction, ip: number, bytes: Uint8Array): void {
+  lifter.start(insn, ip, bytes);
   const lift = insn.isInvalid ? undefined : byMnemonic[insn.mnemonic];
   if (lift === undefined) lifter.exit(EXIT.FAULT, FAULT.INVALID_OPCODE);
   else {

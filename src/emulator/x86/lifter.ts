@@ -29,13 +29,16 @@ export class UndefinedInstruction extends Error {}
 
 export class Lifter extends IrBuilder {
   insn!: Instruction;
+  /** The instruction's own bytes, borrowed: only for what the x87 keeps of them (FOP). Everything else asks `insn`. */
+  bytes = new Uint8Array();
   /** Addresses of this instruction and of the next one. */
   ip = 0;
   nextIp = 0;
   private addresses: (Address | undefined)[] = [];
 
-  start(insn: Instruction, ip: number): void {
+  start(insn: Instruction, ip: number, bytes: Uint8Array): void {
     this.insn = insn;
+    this.bytes = bytes;
     this.ip = ip;
     this.nextIp = ip + insn.length;
     this.addresses = [];

@@ -7,6 +7,7 @@ import { sseFloat } from './lift/sse-float.js';
 import { sseFloatConvert } from './lift/sse-float-convert.js';
 import { x87 } from './lift/x87.js';
 import { x87Control } from './lift/x87-control.js';
+import { x87State } from './lift/x87-state.js';
 import type { InsnRow } from './lifter.js';
 
 export const INSTRUCTIONS: readonly InsnRow[] = [
@@ -17,4 +18,5 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...sseFloatConvert,
   ...x87,
   ...x87Control,
+  ...x87State,
 ];

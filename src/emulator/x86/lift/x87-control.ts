@@ -46,7 +46,10 @@ function ffree(pops: boolean): (b: Lifter) => void {
 
 export const x87Control: readonly InsnRow[] = [
   row(Mnemonic.Wait, wait),
-  row(Mnemonic.Fnop, wait),
+  row(Mnemonic.Fnop, (b) => {
+    wait(b);
+    track(b);
+  }),
   row(Mnemonic.Fninit, (b) => {
     b.call(initialize);
   }),

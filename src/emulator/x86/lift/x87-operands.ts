@@ -12,9 +12,17 @@ export function wait(b: Lifter): void {
   b.faultIf(b.and(b.get(SLOT.FSW, 4), b.i32(STATUS.SUMMARY)), FAULT.X87);
 }
 
+/** FOP: the low three bits of the opcode, then the ModRM byte (SDM vol. 1, 8.1.9). */
+function lastOpcode(bytes: Uint8Array): number {
+  // No prefix and no REX byte lies between D8 and DF.
+  const at = bytes.findIndex((byte) => (byte & 0xf8) === 0xd8);
+  return (((bytes[at] ?? 0) & 7) << 8) | (bytes[at + 1] ?? 0);
+}
+
 /** Records the instruction and its memory operand: last of all, when no fault can happen any more. */
 export function track(b: Lifter): void {
   b.set(SLOT.FIP, 8, b.i64(b.ip));
+  b.set(SLOT.FOP, 4, b.i32(lastOpcode(b.bytes)));
   for (let operand = 0; operand < b.insn.opCount; operand++) {
     if (b.isMemory(operand)) b.set(SLOT.FDP, 8, b.linear(b.address(operand)));
   }

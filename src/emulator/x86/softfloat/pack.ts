@@ -24,53 +24,62 @@ export function roundsUp(
   return b.select(b.eqz(rounding), nearest, directed);
 }
 
+interface Rounded {
+  readonly inexact: Value;
+  /** What is kept, incremented where it is rounded up. */
+  readonly value: Value;
+  /** PE and ROUNDED_UP. */
+  readonly flags: Value;
+}
+
 /**
  * (mode, sign, exponent, significand) → bits, flags. The significand has bit 63 set, which has the weight 2^exponent, and every bit below the last
- * one is or'ed into it. `mode` is laid out like MXCSR (rounding, FTZ, underflow mask).
+ * one is or'ed into it. `mode` is laid out like MXCSR (rounding, FTZ, masks). Bits of a result that will trap are of no use.
  */
 function packer(format: FloatFormat): Subroutine {
-  const lostBits = 63 - format.fractionBits;
-  const lostMask = (1n << BigInt(lostBits)) - 1n;
+  const { fractionBits, topExponent } = format;
+  const lostBits = BigInt(63 - fractionBits);
   return subroutine(`soft.pack.${format.name}`, 'iiil>li', (b, mode, sign, exponent, significand) => {
     const rounding = roundingOf(b, mode as Value);
-    const round = (value: Value): { kept: Value; lost: Value; up: Value } => {
+    const masked = (flag: number): Value => has(b, mode as Value, flag << MXCSR.MASK_SHIFT);
+    const round = (value: Value): Rounded => {
       const kept = b.shrU(value, b.i64(lostBits));
-      const lost = b.and(value, b.i64(lostMask));
+      const lost = b.and(value, b.i64((1n << lostBits) - 1n));
       const odd = b.and(b.wrap(kept), b.i32(1));
-      return { kept, lost, up: roundsUp(b, rounding, sign as Value, lost, b.i64(1n << BigInt(lostBits - 1)), odd) };
+      const up = roundsUp(b, rounding, sign as Value, lost, b.i64(1n << (lostBits - 1n)), odd);
+      const inexact = b.ne(lost, b.i64(0));
+      const flags = b.or(flagIf(b, inexact, EXCEPTION.PRECISION), flagIf(b, up, ROUNDED_UP));
+      return { inexact, value: b.add(kept, bit(b, up)), flags };
     };
+    const signed = (magnitude: Value): Value => withSign(b, format, sign as Value, magnitude);
 
     const field = b.add(exponent as Value, b.i32(format.bias));
-    const belowNormal = b.leS(field, b.i32(0));
     const free = round(significand as Value);
-    // Tininess is detected after rounding to an unbounded exponent: just below the smallest normal number, a carry rescues the result.
-    const carries = b.eq(b.add(free.kept, bit(b, free.up)), b.i64(1n << BigInt(format.fractionBits + 1)));
-    const tiny = b.and(belowNormal, b.eqz(b.and(b.eqz(field), carries)));
-
-    const distance = b.select(belowNormal, b.sub(b.i32(1), field), b.i32(0));
-    const { kept, lost, up } = round(shiftRightJam(b, significand as Value, distance));
-    const inexact = b.ne(lost, b.i64(0));
     // The implicit bit adds one to the exponent field, and so does a carry out of the fraction.
-    const below = b.extendU(b.select(belowNormal, b.i32(0), b.sub(field, b.i32(1))));
-    const magnitude = b.add(b.shl(below, b.i64(format.fractionBits)), b.add(kept, bit(b, up)));
-    const overflow = b.or(b.gtS(field, b.i32(format.topExponent)), b.geU(magnitude, b.i64(infinityBits(format))));
-    b.if(b.and(overflow, b.eqz(belowNormal)), () => {
+    const below = b.shl(b.extendU(b.sub(field, b.i32(1))), b.i64(fractionBits));
+    const magnitude = b.add(below, free.value);
+    const fits = b.ltU(b.sub(field, b.i32(1)), b.i32(topExponent - 1));
+    b.returnIf(b.and(fits, b.ltU(magnitude, b.i64(infinityBits(format)))), signed(magnitude), free.flags);
+
+    b.if(b.gtS(field, b.i32(0)), () => {
       const away = roundsUp(b, rounding, sign as Value, b.i64(1), b.i64(0), b.i32(0));
-      const largest = b.i64(infinityBits(format) - 1n);
-      const huge = withSign(b, format, sign as Value, b.add(largest, bit(b, away)));
-      b.return(huge, b.or(b.i32(EXCEPTION.OVERFLOW | EXCEPTION.PRECISION), flagIf(b, away, ROUNDED_UP)));
+      const inexact = b.or(b.i32(EXCEPTION.PRECISION), flagIf(b, away, ROUNDED_UP));
+      const flags = b.select(masked(EXCEPTION.OVERFLOW), inexact, free.flags);
+      const huge = b.add(b.i64(infinityBits(format) - 1n), bit(b, away));
+      b.return(signed(huge), b.or(flags, b.i32(EXCEPTION.OVERFLOW)));
     });
-    const masked = has(b, mode as Value, EXCEPTION.UNDERFLOW << MXCSR.MASK_SHIFT);
-    b.if(b.and(tiny, b.and(masked, has(b, mode as Value, MXCSR.FTZ))), () => {
-      b.return(withSign(b, format, sign as Value, b.i64(0)), b.i32(EXCEPTION.UNDERFLOW | EXCEPTION.PRECISION));
+    // Tininess is detected after rounding to an unbounded exponent: just below the smallest normal number a carry rescues the result.
+    const carries = b.eq(free.value, b.i64(2n << BigInt(fractionBits)));
+    const tiny = b.eqz(b.and(b.eqz(field), carries));
+    const underflow = flagIf(b, tiny, EXCEPTION.UNDERFLOW);
+    b.if(b.and(tiny, b.eqz(masked(EXCEPTION.UNDERFLOW))), () =>
+      b.return(signed(b.i64(0)), b.or(free.flags, underflow)),
+    );
+    b.if(b.and(tiny, has(b, mode as Value, MXCSR.FTZ)), () => {
+      b.return(signed(b.i64(0)), b.i32(EXCEPTION.UNDERFLOW | EXCEPTION.PRECISION));
     });
-    const underflow = b.and(tiny, b.or(inexact, b.eqz(masked)));
-    const flags = [
-      flagIf(b, inexact, EXCEPTION.PRECISION),
-      flagIf(b, underflow, EXCEPTION.UNDERFLOW),
-      flagIf(b, up, ROUNDED_UP),
-    ].reduce((x, y) => b.or(x, y));
-    return [withSign(b, format, sign as Value, magnitude), flags];
+    const denormal = round(shiftRightJam(b, significand as Value, b.sub(b.i32(1), field)));
+    return [signed(denormal.value), b.or(denormal.flags, b.select(denormal.inexact, underflow, b.i32(0)))];
   });
 }
 

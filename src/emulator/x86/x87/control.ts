@@ -4,7 +4,7 @@ import type { Value } from '../../ir/op-builder.js';
 import { type Subroutine, type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
 import { ALL_EXCEPTIONS } from '../softfloat/mxcsr.js';
 import { classifyExtended } from './extended.js';
-import { readSt } from './stack.js';
+import { readSt, writeSt } from './stack.js';
 import { PENDING, readControl, readStatus } from './status.js';
 
 /** Bits of the control word that can be set; bit 6 always is. */
@@ -71,4 +71,21 @@ export const setTags = subroutine('x87.tags.set', 'i>', (b, word) => {
   return undefined;
 });
 
-export const controlSubroutines: readonly Subroutine[] = [setControl, setStatus, initialize, fullTags, setTags];
+/** (ST index) → significand, sign and exponent, whatever the tag says. */
+export const saveSt = subroutine('x87.save', 'i>li', (b, index) => {
+  const { significand, signExponent } = readSt(b, index as Value);
+  return [significand, signExponent];
+});
+
+/** (ST index, significand, sign and exponent): the tag stays. */
+export const loadSt = subroutine('x87.restore', 'ili>', (b, index, significand, signExponent) => {
+  const tags = b.raw('load32', b.cpu, SLOT.FTAG);
+  writeSt(b, index as Value, { significand: significand as Value, signExponent: signExponent as Value });
+  b.rawStore('store32', b.cpu, SLOT.FTAG, tags);
+  return undefined;
+});
+
+export const controlSubroutines: readonly Subroutine[] = [
+  ...[setControl, setStatus, initialize, fullTags, setTags],
+  ...[saveSt, loadSt],
+];
