@@ -30,7 +30,7 @@ export class UndefinedInstruction extends Error {}
 export class Lifter extends IrBuilder {
   insn!: Instruction;
   /** The instruction's own bytes, borrowed: only for what the x87 keeps of them (FOP). Everything else asks `insn`. */
-  bytes = new Uint8Array();
+  bytes: Uint8Array = new Uint8Array();
   /** Addresses of this instruction and of the next one. */
   ip = 0;
   nextIp = 0;
