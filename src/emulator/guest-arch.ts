@@ -16,6 +16,12 @@ export interface HelperEnvironment {
   readonly model: string;
 }
 
+/** Bytes that subroutines find at a fixed physical address, within the area of memory/layout.ts. */
+export interface ConstantTable {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+}
+
 /** What lifting found at an address. */
 export type Lifted =
   | { readonly kind: 'block'; readonly block: IrBlock }
@@ -32,6 +38,8 @@ export interface GuestArch {
   lift(bytes: Uint8Array, ip: number, options: LiftOptions): Lifted;
   readonly subroutines: readonly Subroutine[];
   readonly helpers: readonly HelperRow[];
+  /** To be copied into the physical memory before any code runs. */
+  readonly tables: readonly ConstantTable[];
   /** The instruction at the start of the bytes, as text, and whether it is a legal one that this emulator does not know. */
   explainUndefined(bytes: Uint8Array, ip: number): { text: string; unsupported: boolean };
 }

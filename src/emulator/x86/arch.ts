@@ -3,10 +3,12 @@ import type { GuestArch } from '../guest-arch.js';
 import { HELPERS } from './helpers.js';
 import { explainUndefined, liftBlock } from './lift.js';
 import { SUBROUTINES } from './subroutines.js';
+import { TABLES } from './tables.js';
 
 export const x86: GuestArch = {
   lift: liftBlock,
   subroutines: SUBROUTINES,
   helpers: HELPERS,
+  tables: TABLES,
   explainUndefined,
 };

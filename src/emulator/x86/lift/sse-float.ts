@@ -5,6 +5,7 @@ import type { Subroutine } from '../../ir/subroutine.js';
 import { FAULT } from '../../stop.js';
 import { setArithmeticFlags } from '../flags.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';
+import { APPROXIMATE } from '../softfloat/approximation.js';
 import { EXTREMA, ORDERING, PREDICATE, PREDICATES } from '../softfloat/compare.js';
 import { F32, F64, type FloatFormat } from '../softfloat/format.js';
 import { DOT_PRODUCT, HORIZONTAL } from '../softfloat/horizontal.js';
@@ -113,6 +114,19 @@ function dotProduct(format: FloatFormat): (b: Lifter) => void {
   };
 }
 
+/** RCPSS, RSQRTSS. */
+function approximate(what: keyof typeof APPROXIMATE): (b: Lifter) => void {
+  return (b) => {
+    const x = b.extendU(b.readSized(1, 4));
+    b.writeSized(0, 4, b.wrap(b.call1(APPROXIMATE[what].scalar, x)));
+  };
+}
+
+/** RCPPS, RSQRTPS. */
+function approximatePacked(what: keyof typeof APPROXIMATE): (b: Lifter) => void {
+  return (b) => b.writeVector(0, b.call1(APPROXIMATE[what].packed, readAligned(b, 1)));
+}
+
 export const sseFloat: readonly InsnRow[] = [
   row(Mnemonic.Addss, scalar(F32, SCALAR.f32.add)),
   row(Mnemonic.Addsd, scalar(F64, SCALAR.f64.add)),
@@ -134,6 +148,10 @@ export const sseFloat: readonly InsnRow[] = [
   row(Mnemonic.Sqrtsd, scalarUnary(F64, SCALAR.f64.sqrt)),
   row(Mnemonic.Sqrtps, packedUnary(PACKED.f32.sqrt)),
   row(Mnemonic.Sqrtpd, packedUnary(PACKED.f64.sqrt)),
+  row(Mnemonic.Rcpss, approximate('reciprocal')),
+  row(Mnemonic.Rcpps, approximatePacked('reciprocal')),
+  row(Mnemonic.Rsqrtss, approximate('reciprocalRoot')),
+  row(Mnemonic.Rsqrtps, approximatePacked('reciprocalRoot')),
   row(Mnemonic.Minss, scalar(F32, EXTREMA.min.scalar.f32)),
   row(Mnemonic.Minsd, scalar(F64, EXTREMA.min.scalar.f64)),
   row(Mnemonic.Minps, packed(EXTREMA.min.packed.f32)),

@@ -1,5 +1,6 @@
 /** Every subroutine of SSE floating point. */
 import type { Subroutine } from '../../ir/subroutine.js';
+import { approximationSubroutines } from './approximation.js';
 import { SOFT } from './arithmetic.js';
 import { compareSubroutines } from './compare.js';
 import { convertSubroutines } from './convert.js';
@@ -23,4 +24,5 @@ export const softfloatSubroutines: readonly Subroutine[] = [
   ...integralSubroutines,
   ...operationSubroutines,
   ...horizontalSubroutines,
+  ...approximationSubroutines,
 ];
