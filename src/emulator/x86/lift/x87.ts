@@ -1,13 +1,15 @@
-/** x87 data transfer, arithmetic and comparison: SDM vol. 1, 5.2.1 to 5.2.3, 5.2.5. */
+/** x87 data transfer, arithmetic, comparison, transcendental functions and constants: SDM vol. 1, 5.2.1 to 5.2.6. */
 import { MemorySize, Mnemonic } from 'iced-x86';
 import type { Value } from '../../ir/op-builder.js';
 import type { Subroutine } from '../../ir/subroutine.js';
 import { ACCESS } from '../../stop.js';
 import { CONDITIONS, type Condition, condition, setArithmeticFlags } from '../flags.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';
+import { arctangent } from '../x87/arctangent.js';
 import { type ArithmeticName, ON_MEMORY, ON_REGISTERS, squareRoot } from '../x87/arithmetic.js';
 import { compareMemory, compareRegisters, compareToFlags, examine } from '../x87/compare.js';
 import { loadDecimal, storeDecimal } from '../x87/decimal.js';
+import { exponential } from '../x87/exponential.js';
 import {
   changeSign,
   exchange,
@@ -19,10 +21,12 @@ import {
   storeRegister,
   storeRegisterQuietly,
 } from '../x87/load.js';
+import { logarithm, logarithmPlusOne } from '../x87/logarithm.js';
 import { remainder, remainder1 } from '../x87/remainder.js';
 import { extract, roundTop, scaleTop } from '../x87/scale.js';
 import { push } from '../x87/stack.js';
 import { STORE_AS, storeExtended, storeInteger } from '../x87/store.js';
+import { sineAndCosine, topCosine, topSine, topTangent } from '../x87/trigonometric.js';
 import { lastStIndex, readNumber, stIndex, track, wait } from './x87-operands.js';
 
 /** An instruction that is one subroutine with constant operands. */
@@ -220,6 +224,14 @@ export const x87: readonly InsnRow[] = [
   row(Mnemonic.Frndint, implicit(roundTop)),
   row(Mnemonic.Fscale, implicit(scaleTop)),
   row(Mnemonic.Fxtract, implicit(extract)),
+  row(Mnemonic.F2xm1, implicit(exponential)),
+  row(Mnemonic.Fyl2x, implicit(logarithm)),
+  row(Mnemonic.Fyl2xp1, implicit(logarithmPlusOne)),
+  row(Mnemonic.Fpatan, implicit(arctangent)),
+  row(Mnemonic.Fptan, implicit(topTangent)),
+  row(Mnemonic.Fsin, implicit(topSine)),
+  row(Mnemonic.Fcos, implicit(topCosine)),
+  row(Mnemonic.Fsincos, implicit(sineAndCosine)),
   row(Mnemonic.Fabs, implicit(changeSign, 0x7fff, 0)),
   row(Mnemonic.Fchs, implicit(changeSign, 0xffff, 0x8000)),
   row(Mnemonic.Fxam, implicit(examine)),
