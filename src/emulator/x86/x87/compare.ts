@@ -45,14 +45,16 @@ const compareCore = subroutine('x87.core.compare', 'lili>ii', (b, xs, xe, ys, ye
 /** In the last operand's sign and exponent: a QNaN is not invalid (FUCOM). */
 export const QUIET = 1 << 17;
 
-/** C3, C2, C0 of a relation: they lie as ZF, PF, CF do in the low byte of AX after FNSTSW and SAHF. */
-function conditionCodes(b: OpBuilder, found: Value): Value {
-  return b.shl(relationFlags(b, found), b.i32(8));
-}
-
-function setConditionCodes(b: SubroutineBuilder, codes: Value): void {
+/**
+ * Sets the condition codes, C3 C2 C0 where ZF PF CF are in the byte that FNSTSW and SAHF move, even where an unmasked exception keeps the
+ * operands on the stack.
+ */
+function finishComparison(b: SubroutineBuilder, found: Value, flags: Value, pops: Value): void {
   const status = b.and(readStatus(b), b.i32(~(CONDITION_CODES & ~STATUS.C1)));
+  const codes = b.shl(relationFlags(b, found), b.i32(8));
   b.rawStore('store32', b.cpu, SLOT.FSW, b.or(status, codes));
+  b.returnIf(b.and(b.call1(note, flags), b.i32(EARLY)));
+  popCount(b, pops);
 }
 
 /** Compares ST(0), or says that an operand is missing: RELATION, flags. */
@@ -72,9 +74,7 @@ function compareTop(b: SubroutineBuilder, other: Extended, missing: Value, quiet
 export const compareRegisters = subroutine('x87.compare', 'ii>', (b, where, quiet) => {
   const index = b.and(where as Value, b.i32(7));
   const [found, flags] = compareTop(b, readSt(b, index), isEmpty(b, index), quiet as Value);
-  b.returnIf(b.and(b.call1(note, flags), b.i32(EARLY)));
-  setConditionCodes(b, conditionCodes(b, found));
-  popCount(b, b.shrU(where as Value, b.i32(8)));
+  finishComparison(b, found, flags, b.shrU(where as Value, b.i32(8)));
   return undefined;
 });
 
@@ -82,9 +82,7 @@ export const compareRegisters = subroutine('x87.compare', 'ii>', (b, where, quie
 export const compareMemory = subroutine('x87.compare.memory', 'lii>', (b, significand, signExponent, pops) => {
   const other = { significand: significand as Value, signExponent: signExponent as Value };
   const [found, flags] = compareTop(b, other, b.i32(0), b.i32(0));
-  b.returnIf(b.and(b.call1(note, flags), b.i32(EARLY)));
-  setConditionCodes(b, conditionCodes(b, found));
-  popCount(b, pops as Value);
+  finishComparison(b, found, flags, pops as Value);
   return undefined;
 });
 

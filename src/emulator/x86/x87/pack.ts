@@ -68,13 +68,18 @@ export const packExtended = subroutine('x87.pack', 'iill>lii', (b, mode, exponen
   const significand = b.select(carried, b.i64(INTEGER_BIT), free.significand);
   const rounded = b.add(exponent as Value, carried);
   const inexact = b.or(flagIf(b, free.inexact, EXCEPTION.PRECISION), flagIf(b, free.up, ROUNDED_UP));
-  const finish = (field: Value, flags: Value): void => {
-    b.return(significand, b.or(sign, field), b.or(inexact, flags));
+  // The unmasked response: the exponent wrapped, or, where FSCALE went further than that reaches, what a masked response would give.
+  const wrap = (adjustment: number, flag: number, beyond: readonly [bigint, number, number]): void => {
+    const field = b.add(rounded, b.i32(BIAS + adjustment));
+    const reaches = b.ltU(b.sub(field, b.i32(1)), b.i32(TOP_EXPONENT - 1));
+    b.returnIf(reaches, significand, b.or(sign, field), b.or(inexact, b.i32(flag)));
+    const [limit, limitField, more] = beyond;
+    b.return(b.i64(limit), b.or(sign, b.i32(limitField)), b.i32(flag | EXCEPTION.PRECISION | more));
   };
 
   b.if(b.gtS(rounded, b.i32(BIAS)), () => {
     b.if(b.eqz(masked(EXCEPTION.OVERFLOW)), () => {
-      finish(b.and(b.add(rounded, b.i32(BIAS - WRAP)), b.i32(TOP_EXPONENT)), b.i32(EXCEPTION.OVERFLOW));
+      wrap(-WRAP, EXCEPTION.OVERFLOW, [INTEGER_BIT, TOP_EXPONENT, ROUNDED_UP]);
     });
     const one = b.i64(1);
     const away = roundsUp(b, roundingOf(b, mode as Value), signOfMode(b, mode as Value), one, b.i64(0), b.i32(0));
@@ -85,7 +90,7 @@ export const packExtended = subroutine('x87.pack', 'iill>lii', (b, mode, exponen
   });
   b.if(b.ltS(rounded, b.i32(LEAST)), () => {
     b.if(b.eqz(masked(EXCEPTION.UNDERFLOW)), () => {
-      finish(b.and(b.add(rounded, b.i32(BIAS + WRAP)), b.i32(TOP_EXPONENT)), b.i32(EXCEPTION.UNDERFLOW));
+      wrap(WRAP, EXCEPTION.UNDERFLOW, [0n, 0, 0]);
     });
     const shifted = shiftDown(b, value, b.sub(b.i32(LEAST), exponent as Value));
     const denormal = roundTo(b, mode as Value, shifted, lostBits);

@@ -80,15 +80,12 @@ export function unmaskedOf(b: SubroutineBuilder, flags: Value): Value {
  */
 export const note = subroutine('x87.note', 'i>i', (b, flags) => {
   const unmasked = unmaskedOf(b, flags as Value);
-  const early = b.ne(b.and(unmasked, b.i32(EARLY)), b.i32(0));
-  const seen = b.and(
-    flags as Value,
-    b.select(
-      early,
-      b.i32(EARLY | STATUS.STACK_FAULT | STATUS.C1),
-      b.i32(ALL_EXCEPTIONS | STATUS.STACK_FAULT | STATUS.C1),
-    ),
-  );
+  // What was found while computing is void when an operand stops the instruction; a stack fault keeps its C1.
+  const early = b.and(unmasked, b.i32(EARLY));
+  const stackFault = b.and(flags as Value, b.i32(STATUS.STACK_FAULT));
+  const all = ALL_EXCEPTIONS | STATUS.STACK_FAULT | STATUS.C1;
+  const kept = b.select(b.and(b.eqz(stackFault), b.ne(early, b.i32(0))), b.i32(EARLY), b.i32(all));
+  const seen = b.and(flags as Value, kept);
   const pending = b.select(unmasked, b.i32(PENDING), b.i32(0));
   const status = b.and(readStatus(b), b.i32(~STATUS.C1));
   b.rawStore('store32', b.cpu, SLOT.FSW, b.or(b.or(status, seen), pending));
