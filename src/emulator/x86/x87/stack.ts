@@ -2,6 +2,7 @@
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { type Subroutine, type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
+import { EXCEPTION } from '../softfloat/mxcsr.js';
 import { EARLY, note, STACK_OVERFLOW } from './status.js';
 
 /** A number in extended precision: significand (i64), sign and exponent (i32, 16 bits). */
@@ -87,11 +88,14 @@ export const deliver = subroutine('x87.deliver', 'ilii>', (b, where, significand
   return undefined;
 });
 
-/** (significand, sign and exponent, flags): pushes a number, or the indefinite one when the stack is full. */
+/**
+ * (significand, sign and exponent, flags): pushes a number, or the indefinite one when the stack is full. A subnormal is
+ * pushed even where its DE is unmasked.
+ */
 export const push = subroutine('x87.push', 'lii>', (b, significand, signExponent, flags) => {
   const full = b.eqz(isEmpty(b, b.i32(7)));
   const unmasked = b.call1(note, b.select(full, b.i32(STACK_OVERFLOW), flags as Value));
-  b.returnIf(b.and(unmasked, b.i32(EARLY)));
+  b.returnIf(b.and(unmasked, b.i32(EXCEPTION.INVALID)));
   moveTop(b, 7);
   const nothing = indefinite(b);
   writeSt(b, b.i32(0), {
