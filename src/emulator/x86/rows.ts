@@ -5,6 +5,7 @@ import { controlFlow } from './lift/control-flow.js';
 import { dataMovement } from './lift/data-movement.js';
 import { sseFloat } from './lift/sse-float.js';
 import { sseFloatConvert } from './lift/sse-float-convert.js';
+import { sseFloatMmx } from './lift/sse-float-mmx.js';
 import { x87 } from './lift/x87.js';
 import { x87Control } from './lift/x87-control.js';
 import { x87State } from './lift/x87-state.js';
@@ -16,6 +17,7 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...controlFlow,
   ...sseFloat,
   ...sseFloatConvert,
+  ...sseFloatMmx,
   ...x87,
   ...x87Control,
   ...x87State,
