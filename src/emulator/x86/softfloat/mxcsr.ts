@@ -37,6 +37,11 @@ export function isNative(b: OpBuilder, mxcsr: Value): Value {
   return b.eq(b.and(mxcsr, b.i32(NATIVE_MASK)), b.i32(NATIVE_VALUE));
 }
 
+/** As `isNative`, whether PE is set already or not: for results that are exact. */
+export function isNativeIfExact(b: OpBuilder, mxcsr: Value): Value {
+  return b.eq(b.and(mxcsr, b.i32(NATIVE_MASK & ~EXCEPTION.PRECISION)), b.i32(NATIVE_VALUE & ~EXCEPTION.PRECISION));
+}
+
 export function readMxcsr(b: SubroutineBuilder): Value {
   return b.raw('load32', b.cpu, SLOT.MXCSR);
 }

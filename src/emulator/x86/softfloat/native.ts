@@ -8,7 +8,7 @@
 import type { OpBuilder, Value } from '../../ir/op-builder.js';
 import type { ArithmeticName } from './arithmetic.js';
 import { type FloatFormat, infinityBits, signBit } from './format.js';
-import { isNative } from './mxcsr.js';
+import { isNative, isNativeIfExact } from './mxcsr.js';
 
 export interface NativeResult {
   /** Scalars: the bits, in the format's integer type. Packed: a v128. */
@@ -64,13 +64,69 @@ export function nativeArithmetic(
   x: Value,
   y: Value,
 ): NativeResult {
+  const { result, plain } = plainArithmetic(b, format, name, x, y);
+  return { result, holds: b.and(isNative(b, mxcsr), plain) };
+}
+
+/** x op y on bits, and whether operands and result are plain. */
+function plainArithmetic(
+  b: OpBuilder,
+  format: FloatFormat,
+  name: ArithmeticName,
+  x: Value,
+  y: Value,
+): { result: Value; plain: Value } {
   const result = asBits(b, format, b.op(`${format.name}.${name}`, asFloat(b, format, x), asFloat(b, format, y)));
   const additive = name === 'add' || name === 'sub';
   const resultPlain = additive
     ? b.and(finite(b, format, result), notSubnormal(b, format, result))
     : plainResult(b, format, result);
   const operandsPlain = b.and(notSubnormal(b, format, x), notSubnormal(b, format, y));
-  return { result, holds: b.and(b.and(isNative(b, mxcsr), operandsPlain), resultPlain) };
+  return { result, plain: b.and(operandsPlain, resultPlain) };
+}
+
+/**
+ * x op y on bits while PE is not sticky yet: holds where the result is exact. Programs that count in floating point never raise PE, and would stay
+ * on the soft path for ever.
+ */
+export function exactArithmetic(
+  b: OpBuilder,
+  format: FloatFormat,
+  name: ArithmeticName,
+  mxcsr: Value,
+  x: Value,
+  y: Value,
+): NativeResult {
+  const { result, plain } = plainArithmetic(b, format, name, x, y);
+  const exact =
+    name === 'mul'
+      ? hasRoom(b, format, x, y)
+      : name === 'div'
+        ? b.and(hasRoom(b, format, result, y), equals(b, format, 'mul', result, y, x))
+        : exactSum(b, format, name, result, x, y);
+  return { result, holds: b.and(b.and(isNativeIfExact(b, mxcsr), plain), exact) };
+}
+
+/** The product of two normal numbers is exact: their significands end in so many zeros that it fits. */
+function hasRoom(b: OpBuilder, format: FloatFormat, x: Value, y: Value): Value {
+  const implicit = constant(b, format, 1n << BigInt(format.fractionBits));
+  const zeros = (bits: Value): Value => b.wrap(b.op(`${format.type}.ctz`, b.or(bits, implicit)));
+  return b.gtU(b.add(zeros(x), zeros(y)), b.i32(format.fractionBits));
+}
+
+function equals(b: OpBuilder, format: FloatFormat, name: ArithmeticName, x: Value, y: Value, z: Value): Value {
+  const result = b.op(`${format.name}.${name}`, asFloat(b, format, x), asFloat(b, format, y));
+  return b.op(`${format.name}.eq`, result, asFloat(b, format, z));
+}
+
+/** x ± y = result without rounding: the error term of Knuth's TwoSum is zero. */
+function exactSum(b: OpBuilder, format: FloatFormat, name: 'add' | 'sub', result: Value, x: Value, y: Value): Value {
+  const op = (which: string, p: Value, q: Value): Value => b.op(`${format.name}.${which}`, p, q);
+  const [s, p] = [asFloat(b, format, result), asFloat(b, format, x)];
+  const q = name === 'add' ? asFloat(b, format, y) : b.op(`${format.name}.neg`, asFloat(b, format, y));
+  const fromQ = op('sub', s, p);
+  const fromP = op('sub', s, fromQ);
+  return b.and(op('eq', fromQ, q), op('eq', fromP, p));
 }
 
 /** The root of a positive normal number. */

@@ -4,7 +4,14 @@ import type { Value } from '../../ir/op-builder.js';
 import { type ArithmeticName, SOFT, type SoftArithmetic } from './arithmetic.js';
 import { F32, F64, type FloatFormat } from './format.js';
 import { eachLane, oneLane } from './lanes.js';
-import { nativeArithmetic, nativePackedArithmetic, nativePackedSquareRoot, nativeSquareRoot } from './native.js';
+import { readMxcsr } from './mxcsr.js';
+import {
+  exactArithmetic,
+  nativeArithmetic,
+  nativePackedArithmetic,
+  nativePackedSquareRoot,
+  nativeSquareRoot,
+} from './native.js';
 import { type NativeSubroutine, nativeSubroutine } from './native-subroutine.js';
 
 /** (x, y) → (result, trap), for `sqrt` (x) → (result, trap). */
@@ -17,7 +24,12 @@ function scalar(format: FloatFormat): Operations {
       `${op}.${name}`,
       `${letter}${letter}>${letter}i`,
       (b, mxcsr, x, y) => nativeArithmetic(b, format, op, mxcsr, x as Value, y as Value),
-      (b, ...args) => oneLane(b, SOFT[name][op], args),
+      (b, ...args) => {
+        const [x, y] = args as [Value, Value];
+        const { result, holds } = exactArithmetic(b, format, op, readMxcsr(b), x, y);
+        b.returnIf(holds, result, b.i32(0));
+        return oneLane(b, SOFT[name][op], args);
+      },
     );
   const sqrt = nativeSubroutine(
     `sqrt.${name}`,
