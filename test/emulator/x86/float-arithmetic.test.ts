@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SOFT } from '../../../src/emulator/x86/softfloat/arithmetic.js';
+import { FUSED } from '../../../src/emulator/x86/softfloat/fused.js';
 import { SCALAR } from '../../../src/emulator/x86/softfloat/operations.js';
 import { SLOT } from '../../../src/register-set.js';
 import {
@@ -24,7 +25,9 @@ const OPERATIONS: readonly Operation[] = ['add', 'sub', 'mul', 'div'];
 const EXCEPTIONS = 0x3f;
 const MASKED = 0x1f80;
 
-const module = subroutineModule([SOFT.f32, SOFT.f64, SCALAR.f32, SCALAR.f64].flatMap((each) => Object.values(each)));
+const module = subroutineModule(
+  [SOFT.f32, SOFT.f64, SCALAR.f32, SCALAR.f64, FUSED].flatMap((each) => Object.values(each)),
+);
 
 interface Format extends ReferenceFormat {
   readonly name: 'f32' | 'f64';
@@ -130,6 +133,26 @@ describe.each(rows)('$name rounding to $mode', ({ format, mode, rounding }) => {
       { numRuns: 300 },
     );
   });
+});
+
+test.each(rows)('a fused $name multiply-add rounds once to $mode', ({ format, mode, rounding }) => {
+  setMxcsr(MASKED | (rounding << 13));
+  fc.assert(
+    fc.property(finite(format), finite(format), finite(format), fc.integer({ min: 0, max: 3 }), (x, y, z, turns) => {
+      const operands = [x, y, z].map((bits) => decode(format, bits));
+      const [a, b, c] = operands as [Exact, Exact, Exact];
+      fc.pre(operands.every(({ num }) => num !== 0n));
+      const turn = (value: Exact, bit: number): Exact => ({ ...value, sign: value.sign === bit ? 0 : 1 });
+      const sum = exactly('add', turn(exactly('mul', a, b), turns & 1), turn(c, turns >> 1));
+      fc.pre(sum.num !== 0n);
+      const expected = encode(format, sum, mode);
+      const denormal = [x, y, z].some((bits) => isDenormal(format, bits)) ? 2 : 0;
+      const [bits, flags] = module.fn(FUSED[format.name])(x, y, z, turns) as [bigint, number];
+      expect(BigInt.asUintN(64, bits)).toBe(expected.bits);
+      expect(flags & EXCEPTIONS).toBe(expected.flags | denormal);
+    }),
+    { numRuns: 400 },
+  );
 });
 
 describe.each(FORMATS)('$name with and without host arithmetic', (format) => {

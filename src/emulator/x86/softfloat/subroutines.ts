@@ -4,6 +4,7 @@ import { approximationSubroutines } from './approximation.js';
 import { SOFT } from './arithmetic.js';
 import { compareSubroutines } from './compare.js';
 import { convertSubroutines } from './convert.js';
+import { fusedSubroutines } from './fused.js';
 import { horizontalSubroutines } from './horizontal.js';
 import { integerSubroutines } from './integer.js';
 import { integralSubroutines } from './integral.js';
@@ -24,5 +25,6 @@ export const softfloatSubroutines: readonly Subroutine[] = [
   ...integralSubroutines,
   ...operationSubroutines,
   ...horizontalSubroutines,
+  ...fusedSubroutines,
   ...approximationSubroutines,
 ];

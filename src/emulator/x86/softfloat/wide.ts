@@ -129,3 +129,17 @@ export function shiftRightWide(b: OpBuilder, high: Value, count: Value): Wide {
     low: b.select(near, nearLow, farLow),
   };
 }
+
+/** value >> count (i32, from 0 up, any size) with the lost bits or'ed into bit 0. */
+export function shiftRightJamWide(b: OpBuilder, value: Wide, count: Value): Wide {
+  const by = b.extendU(count);
+  const near = b.ltU(count, b.i32(64));
+  const spilled = b.select(b.eqz(count), b.i64(0), b.shl(value.high, b.sub(b.i64(64), by)));
+  const nearLow = b.or(spilled, shiftRightJam(b, value.low, count));
+  const jammed = shiftRightJam(b, value.high, b.sub(count, b.i32(64)));
+  const farLow = b.or(jammed, bit(b, b.ne(value.low, b.i64(0))));
+  return {
+    high: b.select(near, b.shrU(value.high, by), b.i64(0)),
+    low: b.select(near, nearLow, farLow),
+  };
+}

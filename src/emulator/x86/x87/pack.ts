@@ -3,7 +3,7 @@ import type { Value } from '../../ir/op-builder.js';
 import { type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
 import { EXCEPTION, flagIf, MXCSR, roundingOf } from '../softfloat/mxcsr.js';
 import { ROUNDED_UP, roundsUp } from '../softfloat/pack.js';
-import { bit, shiftRightJam, type Wide } from '../softfloat/wide.js';
+import { bit, shiftRightJamWide, type Wide } from '../softfloat/wide.js';
 import { BIAS, INTEGER_BIT, TOP_EXPONENT } from './extended.js';
 import { PRECISION, precisionOf, signOfMode } from './status.js';
 
@@ -32,19 +32,6 @@ function roundTo(b: SubroutineBuilder, mode: Value, value: Wide, lostBits: Value
     significand: b.add(kept, b.select(up, ulp, b.i64(0))),
     inexact: b.ne(lost, b.i64(0)),
     up,
-  };
-}
-
-/** high:low >> count (i32, at least 1) with the lost bits or'ed into bit 0. */
-function shiftDown(b: SubroutineBuilder, value: Wide, count: Value): Wide {
-  const wide = b.extendU(count);
-  const near = b.ltU(count, b.i32(64));
-  const spilled = b.shl(value.high, b.sub(b.i64(64), wide));
-  const nearLow = b.or(spilled, shiftRightJam(b, value.low, count));
-  const farLow = b.or(shiftRightJam(b, value.high, b.sub(count, b.i32(64))), bit(b, b.ne(value.low, b.i64(0))));
-  return {
-    high: b.select(near, b.shrU(value.high, wide), b.i64(0)),
-    low: b.select(near, nearLow, farLow),
   };
 }
 
@@ -92,7 +79,7 @@ export const packExtended = subroutine('x87.pack', 'iill>lii', (b, mode, exponen
     b.if(b.eqz(masked(EXCEPTION.UNDERFLOW)), () => {
       wrap(WRAP, EXCEPTION.UNDERFLOW, [0n, 0, 0]);
     });
-    const shifted = shiftDown(b, value, b.sub(b.i32(LEAST), exponent as Value));
+    const shifted = shiftRightJamWide(b, value, b.sub(b.i32(LEAST), exponent as Value));
     const denormal = roundTo(b, mode as Value, shifted, lostBits);
     const flags = [
       flagIf(b, denormal.inexact, EXCEPTION.PRECISION),

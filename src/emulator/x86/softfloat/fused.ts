@@ -1,0 +1,136 @@
+/**
+ * Fused multiply-add (SDM vol. 1, 14.5): x · y + z rounded once, for FMA3. (x, y, z, turns) → bits, flags; `turns` has bit 0 for the sign of the
+ * product, bit 1 for that of z. A NaN operand comes through with its own sign, the first of x, y, z that is one.
+ */
+import type { Value } from '../../ir/op-builder.js';
+import { type Subroutine, type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
+import { readOperand, zeroSumSign } from './arithmetic.js';
+import {
+  F32,
+  F64,
+  type FloatFormat,
+  indefiniteBits,
+  infinityBits,
+  normalize,
+  type Operand,
+  quieted,
+  withSign,
+} from './format.js';
+import { jam, multiplyMagnitudes } from './magnitude.js';
+import { EXCEPTION, flagIf, readMxcsr } from './mxcsr.js';
+import { packOf } from './pack.js';
+import { bit, shiftRightJamWide, type Wide } from './wide.js';
+
+export const TURN = { PRODUCT: 1, ADDEND: 2 } as const;
+
+/** A magnitude with bit 127 set and the weight 2^exponent there. */
+interface Magnitude extends Wide {
+  readonly exponent: Value;
+}
+
+function select(b: SubroutineBuilder, condition: Value, yes: Magnitude, no: Magnitude): Magnitude {
+  return {
+    exponent: b.select(condition, yes.exponent, no.exponent),
+    high: b.select(condition, yes.high, no.high),
+    low: b.select(condition, yes.low, no.low),
+  };
+}
+
+function isBelow(b: SubroutineBuilder, x: Magnitude, y: Magnitude): Value {
+  const sameHigh = b.and(b.eq(x.high, y.high), b.ltU(x.low, y.low));
+  const significand = b.or(b.ltU(x.high, y.high), sameHigh);
+  return b.or(b.ltS(x.exponent, y.exponent), b.and(b.eq(x.exponent, y.exponent), significand));
+}
+
+/** Leaves for NaNs and for 0 · ∞, which is invalid unless z is a quiet NaN. */
+function returnSpecial(b: SubroutineBuilder, format: FloatFormat, x: Operand, y: Operand, z: Operand): void {
+  const signalling = b.or(b.or(x.signalling, y.signalling), z.signalling);
+  b.if(b.or(b.or(x.nan, y.nan), z.nan), () => {
+    const first = b.select(x.nan, x.bits, b.select(y.nan, y.bits, z.bits));
+    b.return(quieted(b, format, first), signalling);
+  });
+  const invalid = b.or(b.and(x.infinite, y.zero), b.and(x.zero, y.infinite));
+  b.returnIf(invalid, b.i64(indefiniteBits(format)), b.i32(EXCEPTION.INVALID));
+}
+
+/** big ± small, not below it: with the sticky bits of what was shifted out. */
+function combine(b: SubroutineBuilder, big: Magnitude, small: Magnitude, differ: Value): Magnitude {
+  const aligned = shiftRightJamWide(b, small, b.sub(big.exponent, small.exponent));
+  const low = b.add(big.low, aligned.low);
+  const high = b.add(b.add(big.high, aligned.high), bit(b, b.ltU(low, big.low)));
+  // A carry out of bit 127: the sum is below big then, and its lost bits stay sticky.
+  const carry = b.or(b.ltU(high, big.high), b.and(b.eq(high, big.high), b.ltU(low, big.low)));
+  const halved = shiftRightJamWide(b, { high, low }, carry);
+  const sum = {
+    exponent: b.add(big.exponent, carry),
+    high: b.or(halved.high, b.shl(bit(b, carry), b.i64(63))),
+    low: halved.low,
+  };
+
+  const restLow = b.sub(big.low, aligned.low);
+  const restHigh = b.sub(b.sub(big.high, aligned.high), bit(b, b.ltU(big.low, aligned.low)));
+  const gone = b.eqz(restHigh);
+  const top = b.select(gone, restLow, restHigh);
+  const fill = b.select(gone, b.i64(0), restLow);
+  const zeros = b.op('i64.clz', top);
+  const spill = b.select(b.eqz(zeros), b.i64(0), b.shrU(fill, b.sub(b.i64(64), zeros)));
+  const difference = {
+    exponent: b.sub(big.exponent, b.add(b.wrap(zeros), b.select(gone, b.i32(64), b.i32(0)))),
+    high: b.or(b.shl(top, zeros), spill),
+    low: b.shl(fill, zeros),
+  };
+  return select(b, differ, difference, sum);
+}
+
+function fused(format: FloatFormat): Subroutine {
+  return subroutine(`soft.fused.${format.name}`, 'llli>li', (b, xBits, yBits, zBits, turns) => {
+    const mode = readMxcsr(b);
+    const x = readOperand(b, format, xBits as Value, mode);
+    const y = readOperand(b, format, yBits as Value, mode);
+    const z = readOperand(b, format, zBits as Value, mode);
+    returnSpecial(b, format, x, y, z);
+    const sign = b.xor(b.xor(x.sign, y.sign), b.and(turns as Value, b.i32(TURN.PRODUCT)));
+    const zSign = b.xor(z.sign, b.and(b.shrU(turns as Value, b.i32(1)), b.i32(1)));
+    const differ = b.xor(sign, zSign);
+    const infinite = b.or(x.infinite, y.infinite);
+    const flags = flagIf(b, b.or(b.or(x.denormal, y.denormal), z.denormal), EXCEPTION.DENORMAL);
+    const cancel = b.and(b.and(infinite, z.infinite), differ);
+    b.returnIf(cancel, b.i64(indefiniteBits(format)), b.i32(EXCEPTION.INVALID));
+    const infinity = b.i64(infinityBits(format));
+    b.returnIf(b.or(infinite, z.infinite), withSign(b, format, b.select(infinite, sign, zSign), infinity), flags);
+
+    const finish = (resultSign: Value, { exponent, high, low }: Magnitude): readonly Value[] => {
+      const [bits, more] = b.call(packOf(format), mode, resultSign, exponent, jam(b, high, low)) as [Value, Value];
+      return [bits, b.or(flags, more)];
+    };
+    const noProduct = b.or(x.zero, y.zero);
+    b.if(b.and(noProduct, z.zero), () => {
+      const zeroSign = b.select(differ, zeroSumSign(b, mode), sign);
+      b.return(withSign(b, format, zeroSign, b.i64(0)), flags);
+    });
+    const nz = normalize(b, format, z);
+    const addend = { exponent: nz.exponent, high: nz.significand, low: b.i64(0) };
+    b.if(noProduct, () => b.return(...finish(zSign, addend)));
+    const nx = normalize(b, format, x);
+    const ny = normalize(b, format, y);
+    const [exponent, high, low] = b.call(
+      multiplyMagnitudes,
+      nx.exponent,
+      nx.significand,
+      ny.exponent,
+      ny.significand,
+    ) as [Value, Value, Value];
+    const product = { exponent, high, low };
+    b.if(z.zero, () => b.return(...finish(sign, product)));
+    const swap = isBelow(b, product, addend);
+    const big = select(b, swap, addend, product);
+    const small = select(b, swap, product, addend);
+    const result = combine(b, big, small, differ);
+    b.returnIf(b.eqz(result.high), withSign(b, format, zeroSumSign(b, mode), b.i64(0)), flags);
+    return finish(b.select(swap, zSign, sign), result);
+  });
+}
+
+export const FUSED = { f32: fused(F32), f64: fused(F64) } as const;
+
+export const fusedSubroutines: readonly Subroutine[] = [FUSED.f32, FUSED.f64];
