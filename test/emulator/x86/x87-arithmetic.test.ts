@@ -19,40 +19,15 @@ import {
   squareRoot,
 } from './float-reference.js';
 import { subroutineModule } from './subroutine-module.js';
+import { BIAS, CONTROL, type Extended, extend, X87State } from './x87-state.js';
 
 const module = subroutineModule([
   ...Object.values(ON_REGISTERS),
   ...[squareRootOfTop, push, loadNumber, remainder, remainder1, STORE_AS.f64, storeInteger],
 ]);
 
-interface Extended {
-  readonly significand: bigint;
-  readonly signExponent: number;
-}
-
-const BIAS = 16383;
+const state = new X87State(module);
 const FLAG_BITS = 0x23f;
-const CONTROL = 0x37f;
-
-function setUp(control: number, ...stack: Extended[]): void {
-  const { cpu } = module;
-  cpu.setInt32(SLOT.FCW, control, true);
-  for (const slot of [SLOT.FSW, SLOT.FTOP, SLOT.FTAG]) cpu.setInt32(slot, 0, true);
-  for (const { significand, signExponent } of [...stack].reverse()) {
-    module.fn(push)(BigInt.asIntN(64, significand), signExponent, 0);
-  }
-  cpu.setInt32(SLOT.FSW, 0, true);
-}
-
-function st(index: number): Extended {
-  const { cpu } = module;
-  const at = SLOT.X87 + 16 * ((cpu.getInt32(SLOT.FTOP, true) + index) & 7);
-  return { significand: cpu.getBigUint64(at, true), signExponent: cpu.getUint16(at + 8, true) };
-}
-
-function status(): number {
-  return module.cpu.getInt32(SLOT.FSW, true);
-}
 
 function decode({ significand, signExponent }: Extended): Exact {
   const field = Math.max(signExponent & 0x7fff, 1);
@@ -99,11 +74,11 @@ describe.each(rows)('$precision bits, rounding to $mode', ({ precision, mode, co
       fc.property(finite, finite, (x, y) => {
         const exact = exactly(operation, decode(x), decode(y));
         fc.pre(exact.num !== 0n);
-        setUp(control, x, y);
+        state.setUp(control, x, y);
         module.fn(ON_REGISTERS[operation])(0, 1, 0);
         const { flags, ...number } = encode(exact, precision, mode);
-        expect(st(0)).toEqual(number);
-        expect(status() & FLAG_BITS).toBe(flags | denormal(x, y));
+        expect(state.st(0)).toEqual(number);
+        expect(state.status & FLAG_BITS).toBe(flags | denormal(x, y));
       }),
       { numRuns: 300 },
     );
@@ -113,11 +88,11 @@ describe.each(rows)('$precision bits, rounding to $mode', ({ precision, mode, co
     fc.assert(
       fc.property(finite, (any) => {
         const x = { ...any, signExponent: any.signExponent & 0x7fff };
-        setUp(control, x);
+        state.setUp(control, x);
         module.fn(squareRootOfTop)();
         const { flags, ...number } = encode(squareRoot(decode(x)), precision, mode);
-        expect(st(0)).toEqual(number);
-        expect(status() & FLAG_BITS).toBe(flags | denormal(x));
+        expect(state.st(0)).toEqual(number);
+        expect(state.status & FLAG_BITS).toBe(flags | denormal(x));
       }),
       { numRuns: 60 },
     );
@@ -129,16 +104,16 @@ test('fprem and fprem1 end in the exact remainder', () => {
   fc.assert(
     fc.property(finite, finite, fc.boolean(), (x, y, nearest) => {
       const C2 = 0x400;
-      setUp(CONTROL, x, y);
+      state.setUp(CONTROL, x, y);
       do module.fn(nearest ? remainder1 : remainder)();
-      while (status() & C2);
+      while (state.status & C2);
       // In units of the smallest denormal number everything is an integer.
       const unit = scaled(0, 1n, -16445);
       const [a, b] = [magnitude(decode(x), unit), magnitude(decode(y), unit)];
       let rest = a % b;
       if (nearest && (2n * rest > b || (2n * rest === b && (a / b) & 1n))) rest -= b;
       const expected = decode(x).sign ? -rest : rest;
-      const got = decode(st(0));
+      const got = decode(state.st(0));
       expect(got.sign ? -magnitude(got, unit) : magnitude(got, unit)).toBe(expected);
     }),
     { numRuns: 500 },
@@ -148,7 +123,7 @@ test('fprem and fprem1 end in the exact remainder', () => {
 test('a double survives fld and fstp', () => {
   fc.assert(
     fc.property(fc.double({ noNaN: true }), (value) => {
-      setUp(CONTROL);
+      state.setUp(CONTROL);
       const view = new DataView(new ArrayBuffer(8));
       view.setFloat64(0, value);
       const { significand, signExponent } = extend(value);
@@ -160,21 +135,6 @@ test('a double survives fld and fstp', () => {
   );
 });
 
-/** A double as an 80-bit number. */
-function extend(value: number): Extended {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value);
-  const bits = view.getBigUint64(0);
-  const sign = Number(bits >> 63n) << 15;
-  const field = Number((bits >> 52n) & 0x7ffn);
-  const fraction = bits & ((1n << 52n) - 1n);
-  if (field === 0x7ff) return { significand: (1n << 63n) | (fraction << 11n), signExponent: sign | 0x7fff };
-  if (field === 0 && fraction === 0n) return { significand: 0n, signExponent: sign };
-  const zeros = field === 0 ? 53 - fraction.toString(2).length : 0;
-  const significand = ((field === 0 ? 0n : 1n << 52n) | fraction) << BigInt(11 + zeros);
-  return { significand, signExponent: sign | (Math.max(field, 1) - 1023 + BIAS - zeros) };
-}
-
 test.each([
   { value: 2.5, width: 32, truncate: 0, integer: 2n, flags: 0x20 },
   { value: -2.5, width: 32, truncate: 1, integer: -2n, flags: 0x20 },
@@ -184,10 +144,10 @@ test.each([
   { value: 2 ** 63, width: 64, truncate: 1, integer: -(1n << 63n), flags: 1 },
   { value: Number.NaN, width: 16, truncate: 0, integer: -(1n << 15n), flags: 1 },
 ])('fist of $value to $width bits', ({ value, width, truncate, integer, flags }) => {
-  setUp(CONTROL, extend(value));
+  state.setUp(CONTROL, extend(value));
   const [found, stopped] = module.fn(storeInteger)(width, truncate, 1) as [bigint, number];
   expect({ found, stopped }).toEqual({ found: integer, stopped: 0 });
-  expect(status() & FLAG_BITS).toBe(flags);
+  expect(state.status & FLAG_BITS).toBe(flags);
 });
 
 describe('stack faults', () => {
@@ -195,28 +155,28 @@ describe('stack faults', () => {
   const indefinite = { significand: 3n << 62n, signExponent: 0xffff };
 
   test('adding to an empty register gives the indefinite number, with C1 clear', () => {
-    setUp(CONTROL, one);
+    state.setUp(CONTROL, one);
     module.fn(ON_REGISTERS.add)(0, 1, 0);
-    expect({ st0: st(0), status: status() }).toEqual({ st0: indefinite, status: 0x41 });
+    expect({ st0: state.st(0), status: state.status }).toEqual({ st0: indefinite, status: 0x41 });
   });
 
   test('pushing onto a full stack gives the indefinite number, with C1 set', () => {
-    setUp(CONTROL, one, one, one, one, one, one, one, one);
+    state.setUp(CONTROL, one, one, one, one, one, one, one, one);
     module.fn(push)(1n << 63n, BIAS, 0);
-    expect({ st0: st(0), status: status() }).toEqual({ st0: indefinite, status: 0x241 });
+    expect({ st0: state.st(0), status: state.status }).toEqual({ st0: indefinite, status: 0x241 });
   });
 
   test('unmasked, it changes nothing but the status word', () => {
-    setUp(CONTROL & ~1, one);
+    state.setUp(CONTROL & ~1, one);
     module.fn(ON_REGISTERS.add)(0, 1, 0);
-    expect({ st0: st(0), status: status() }).toEqual({ st0: one, status: 0x80c1 });
+    expect({ st0: state.st(0), status: state.status }).toEqual({ st0: one, status: 0x80c1 });
   });
 });
 
 test('unmasked overflow delivers the result with its exponent wrapped', () => {
   const huge = { significand: 1n << 63n, signExponent: 0x7ffe };
-  setUp(CONTROL & ~8, huge, huge);
+  state.setUp(CONTROL & ~8, huge, huge);
   module.fn(ON_REGISTERS.mul)(0, 1, 0);
-  expect(st(0)).toEqual({ significand: 1n << 63n, signExponent: 0x7ffe + 0x7ffe - BIAS - 24576 });
-  expect(status()).toBe(0x8088);
+  expect(state.st(0)).toEqual({ significand: 1n << 63n, signExponent: 0x7ffe + 0x7ffe - BIAS - 24576 });
+  expect(state.status).toBe(0x8088);
 });

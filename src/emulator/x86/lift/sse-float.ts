@@ -4,7 +4,7 @@ import type { Value } from '../../ir/op-builder.js';
 import type { Subroutine } from '../../ir/subroutine.js';
 import { FAULT } from '../../stop.js';
 import { setArithmeticFlags } from '../flags.js';
-import { type InsnRow, type Lifter, row } from '../lifter.js';
+import { type InsnRow, type Lifter, row, UndefinedInstruction } from '../lifter.js';
 import { APPROXIMATE } from '../softfloat/approximation.js';
 import { EXTREMA, ORDERING, PREDICATE, PREDICATES } from '../softfloat/compare.js';
 import { F32, F64, type FloatFormat } from '../softfloat/format.js';
@@ -79,8 +79,13 @@ function compareScalar(format: FloatFormat): (b: Lifter) => void {
   };
 }
 
-/** CMPSD of two vector registers or a register and memory: iced gives it the same mnemonic as the string instruction. */
-export const compareScalarDouble = compareScalar(F64);
+const compareScalarDouble = compareScalar(F64);
+
+/** CMPSD of a vector register. iced gives the string instruction the same mnemonic; that one has two memory operands. */
+export function cmpsd(b: Lifter): void {
+  if (!b.isRegister(0)) throw new UndefinedInstruction('cmpsd');
+  compareScalarDouble(b);
+}
 
 function comparePacked(format: FloatFormat): (b: Lifter) => void {
   return (b) => {
@@ -165,6 +170,7 @@ export const sseFloat: readonly InsnRow[] = [
   row(Mnemonic.Ucomiss, ordered(F32, true)),
   row(Mnemonic.Ucomisd, ordered(F64, true)),
   row(Mnemonic.Cmpss, compareScalar(F32)),
+  row(Mnemonic.Cmpsd, cmpsd),
   row(Mnemonic.Cmpps, comparePacked(F32)),
   row(Mnemonic.Cmppd, comparePacked(F64)),
   row(Mnemonic.Haddps, packed(HORIZONTAL.f32.add)),
