@@ -24,10 +24,47 @@ export type Exit =
   /** ip is behind the instruction, which has retired. */
   | { readonly kind: 'watch'; readonly hits: readonly WatchHit[] };
 
-/** The address space as execution knows it: only its identity and its TLB area matter. */
+/** Why a page cannot be accessed: no VMA there, its protection, a file page beyond the end of the file, no frame left. */
+export type PageFault = 'unmapped' | 'denied' | 'beyond-file' | 'out-of-memory';
+
+/**
+ * The address space as execution knows it (memory/address-space.ts implements it): its TLB area and what fills it.
+ *
+ * Rare things are seen because they have no lasting TLB entry: a page that is watched, that holds translated code (writes), or that is shared with a
+ * snapshot is filled for `once`: execution then interprets one instruction with the access log on and calls `settle`.
+ */
 export interface ExecutionSpace {
   readonly id: number;
+  /** Physical address of the area that memory/layout.ts describes. */
   readonly area: number;
+  /** Makes the access to the page of `address` hit in the TLB from now on (`filled`), for one instruction (`once`), or says why it cannot. */
+  fill(address: number, access: number): 'filled' | 'once' | PageFault;
+  /**
+   * One instruction has run, or faulted, after `once`: drops the entries made for it, lets stores to code pages take effect (see CodeListener) and
+   * answers what the watchpoints saw of its accesses.
+   */
+  settle(accesses: readonly LoggedAccess[]): readonly WatchHit[];
+  /** Physical address of the page's bytes as decoding sees them (the fetch frame of a probed page), or why they cannot be executed. */
+  fetch(address: number): number | PageFault;
+  /** An int3 of the probe engine is at this address. It is hit whether or not the page is executable. */
+  hasSwbp(address: number): boolean;
+  /** These bytes have been translated: whoever changes them, by whatever mapping, has to tell the CodeListener. Both ends lie in one page. */
+  markCode(from: number, to: number): void;
+}
+
+/** One access of an instruction, as the access log holds it. `access`: ACCESS.READ or ACCESS.WRITE. */
+export interface LoggedAccess {
+  readonly address: number;
+  readonly size: number;
+  readonly access: number;
+}
+
+/** Implemented by execution, called by the memory layer. */
+export interface CodeListener {
+  /** What is fetched from [from, to) of this space is no longer what it was: stores, munmap, mprotect, mremap, probes set or withdrawn. */
+  codeChanged(space: ExecutionSpace, from: number, to: number): void;
+  /** The space is gone; its area may be reused. */
+  spaceGone(space: ExecutionSpace): void;
 }
 
 export interface Executor<Space extends ExecutionSpace = ExecutionSpace> {

@@ -2,6 +2,7 @@
  * A guest process (thread group): lives from fork to the moment when its parent has waited for it.
  */
 import type { Pid, Tid } from '../types.js';
+import type { ExecutionSpace } from './executor.js';
 import { type ItimerTable, noItimers, type PosixTimer } from './kernel/timer-state.js';
 import type { WaitKey } from './kernel/wait.js';
 import type { UserMemory } from './memory/user-memory.js';
@@ -9,9 +10,7 @@ import { noPending, type PendingSignals, type SignalHandlers } from './signals.j
 import type { Thread } from './thread.js';
 
 /** What a process's life needs of its address space (memory/address-space.ts). */
-export interface ProcessSpace extends UserMemory {
-  readonly id: number;
-  readonly area: number;
+export interface ProcessSpace extends UserMemory, ExecutionSpace {
   /** A copy-on-write copy; undefined when there is no memory for it. */
   fork(): ProcessSpace | undefined;
   /** The last user is gone. */

@@ -94,6 +94,19 @@ export class ScriptedSpace implements ProcessSpace {
   destroy(): void {
     this.destroyed = true;
   }
+  fill(): 'unmapped' {
+    return 'unmapped';
+  }
+  settle(): [] {
+    return [];
+  }
+  fetch(): 'unmapped' {
+    return 'unmapped';
+  }
+  hasSwbp(): boolean {
+    return false;
+  }
+  markCode(): void {}
   sharedAddress(at: number): number | undefined {
     return at >= ScriptedSpace.SHARED ? at : undefined;
   }

@@ -1,0 +1,76 @@
+/** The descriptors of a process (struct files_struct): shared by threads and CLONE_FILES, copied by fork. */
+import type { Limit, ProcessFiles } from '../../process.js';
+import { EBADF, EINVAL, EMFILE } from '../errno.js';
+import type { OpenFile } from './open-file.js';
+
+export interface Descriptor {
+  readonly file: OpenFile;
+  closeOnExec: boolean;
+}
+
+export class FileTable implements ProcessFiles {
+  private users = 1;
+  private readonly descriptors: (Descriptor | undefined)[];
+
+  constructor(descriptors: readonly (Descriptor | undefined)[] = []) {
+    this.descriptors = [...descriptors];
+  }
+
+  get(fd: number): OpenFile | undefined {
+    return this.descriptors[fd]?.file;
+  }
+
+  descriptor(fd: number): Descriptor | undefined {
+    return this.descriptors[fd];
+  }
+
+  /** Descriptors in use, ascending. */
+  numbers(): number[] {
+    return [...this.descriptors.keys()].filter((fd) => this.descriptors[fd] !== undefined);
+  }
+
+  /** Puts a file at the lowest free number from `from` on; takes over the caller's reference. -EMFILE: the reference stays with the caller. */
+  add(file: OpenFile, closeOnExec: boolean, limit: Limit, from = 0): number {
+    if (from >= limit.soft) return -EINVAL;
+    let fd = from;
+    while (this.descriptors[fd] !== undefined) fd++;
+    if (fd >= limit.soft) return -EMFILE;
+    this.descriptors[fd] = { file, closeOnExec };
+    return fd;
+  }
+
+  /** dup2: puts a file at this number, closing what was there; takes over the caller's reference. */
+  replace(fd: number, file: OpenFile, closeOnExec: boolean): void {
+    const old = this.descriptors[fd];
+    this.descriptors[fd] = { file, closeOnExec };
+    old?.file.release();
+  }
+
+  /** 0 or -EBADF. */
+  close(fd: number): number {
+    const descriptor = this.descriptors[fd];
+    if (descriptor === undefined) return -EBADF;
+    this.descriptors[fd] = undefined;
+    descriptor.file.release();
+    return 0;
+  }
+
+  fork(): FileTable {
+    for (const descriptor of this.descriptors) descriptor?.file.retain();
+    return new FileTable(this.descriptors.map((descriptor) => (descriptor ? { ...descriptor } : undefined)));
+  }
+
+  share(): FileTable {
+    this.users++;
+    return this;
+  }
+
+  closeOnExec(): void {
+    for (const [fd, descriptor] of this.descriptors.entries()) if (descriptor?.closeOnExec) this.close(fd);
+  }
+
+  release(): void {
+    if (--this.users > 0) return;
+    for (const fd of this.numbers()) this.close(fd);
+  }
+}

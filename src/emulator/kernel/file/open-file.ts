@@ -1,0 +1,154 @@
+/**
+ * An open file description: what descriptors share after dup and fork. One subclass for each kind of file, in the file of that kind; a method that
+ * a kind does not have answers the errno that Linux answers for it.
+ *
+ * Nothing here blocks: `WAIT` says that the call would, and the syscall's row then sleeps on `key` (or answers EAGAIN with O_NONBLOCK).
+ */
+import type { Machine } from '../../machine.js';
+import type { BackingFile } from '../../memory/backing-file.js';
+import { EINVAL, ENOTDIR, ENOTTY, ESPIPE } from '../errno.js';
+import type { SyscallContext, SyscallResult } from '../syscall-table.js';
+import type { WaitKey } from '../wait.js';
+import type { FileStat } from './stat.js';
+
+/** The call would block: sleep on the file's key and try again. */
+export const WAIT = Symbol('wait');
+export type IoResult = number | typeof WAIT;
+
+/** poll(2) events (asm-generic/poll.h). */
+export const POLL = {
+  IN: 1,
+  PRI: 2,
+  OUT: 4,
+  ERR: 8,
+  HUP: 16,
+  NVAL: 32,
+  RDNORM: 64,
+  WRNORM: 256,
+  RDHUP: 0x2000,
+} as const;
+
+/** Open flags (asm-generic/fcntl.h, x86-64). */
+export const O = {
+  RDONLY: 0, WRONLY: 1, RDWR: 2, ACCMODE: 3, CREAT: 0o100, EXCL: 0o200, NOCTTY: 0o400, TRUNC: 0o1000, APPEND: 0o2000, NONBLOCK: 0o4000,
+  DSYNC: 0o10000, ASYNC: 0o20000, DIRECT: 0o40000, LARGEFILE: 0o100000, DIRECTORY: 0o200000, NOFOLLOW: 0o400000, NOATIME: 0o1000000,
+  CLOEXEC: 0o2000000, SYNC: 0o4010000, PATH: 0o10000000, TMPFILE: 0o20200000,
+} as const; // biome-ignore format: a table
+
+export abstract class OpenFile {
+  /** Woken whenever what `poll` says, or whether `read` and `write` would block, may have changed. */
+  readonly key: WaitKey;
+  /** Position of read(2) and write(2), for files that have one. */
+  offset = 0;
+  /** fcntl(F_SETOWN, F_SETSIG). */
+  owner = 0;
+  ownerSignal = 0;
+  private users = 1;
+
+  constructor(
+    protected readonly machine: Machine,
+    /** Access mode and status flags, as F_GETFL shows them. */
+    public flags: number,
+  ) {
+    this.key = machine.newWaitKey();
+  }
+
+  /** What /proc/PID/fd/N points to. */
+  abstract name(): string;
+  abstract stat(): FileStat | number;
+
+  get readable(): boolean {
+    return (this.flags & O.ACCMODE) !== O.WRONLY && !(this.flags & O.PATH);
+  }
+
+  get writable(): boolean {
+    return (this.flags & O.ACCMODE) !== O.RDONLY && !(this.flags & O.PATH);
+  }
+
+  get nonBlocking(): boolean {
+    return (this.flags & O.NONBLOCK) !== 0;
+  }
+
+  /** Reads and writes at the file's position, or from a stream: bytes moved, 0 at the end, or -errno. */
+  read(_into: Uint8Array, _context: SyscallContext): IoResult {
+    return -EINVAL;
+  }
+
+  write(_from: Uint8Array, _context: SyscallContext): IoResult {
+    return -EINVAL;
+  }
+
+  /** Reads and writes at a position of the caller's. */
+  pread(_into: Uint8Array, _at: number): number {
+    return -ESPIPE;
+  }
+
+  pwrite(_from: Uint8Array, _at: number): number {
+    return -ESPIPE;
+  }
+
+  /** lseek(2): the new position or -errno. */
+  seek(_offset: number, _whence: number): number {
+    return -ESPIPE;
+  }
+
+  truncate(_size: number): number {
+    return -EINVAL;
+  }
+
+  sync(): number {
+    return -EINVAL;
+  }
+
+  /** ioctl(2) requests of this kind of file; FIONBIO, FIOCLEX and the like are the row's. */
+  ioctl(_context: SyscallContext, _request: number, _argument: number): SyscallResult {
+    return -ENOTTY;
+  }
+
+  /** POLL bits that hold now, POLL.ERR and POLL.HUP always among them when they do. */
+  poll(): number {
+    return POLL.IN | POLL.OUT | POLL.RDNORM | POLL.WRNORM;
+  }
+
+  /** Other keys that tell of changes in `poll`, beside `key`: an epoll file names those of the files it watches. */
+  pollKeys(): readonly WaitKey[] {
+    return [this.key];
+  }
+
+  /** What mmap(2) maps: undefined for ENODEV. */
+  backing(): BackingFile | undefined {
+    return undefined;
+  }
+
+  /** getdents64(2): names from the present position on; -errno. */
+  entries(_limit: number): readonly DirectoryEntry[] | number {
+    return -ENOTDIR;
+  }
+
+  /** One descriptor (or message in flight) more. */
+  retain(): this {
+    this.users++;
+    return this;
+  }
+
+  /** One less; the last one closes. */
+  release(): void {
+    if (--this.users === 0) this.closed();
+  }
+
+  /** The last user is gone. */
+  protected closed(): void {}
+
+  /** Wakes everybody who waits for a change. */
+  protected changed(): void {
+    this.machine.wake(this.key);
+  }
+}
+
+/** One record of getdents64(2). `type`: DT_*. `next`: the position behind it. */
+export interface DirectoryEntry {
+  readonly name: Uint8Array;
+  readonly inode: number;
+  readonly type: number;
+  readonly next: number;
+}
