@@ -15,7 +15,7 @@ import type { MessageQueue } from './kernel/message-queue.js';
 import { Semaphores } from './kernel/semaphore.js';
 import type { SyscallContext, SyscallTable } from './kernel/syscall-table.js';
 import { IpcTable } from './kernel/sysv-ipc.js';
-import type { Blocked, WaitKey } from './kernel/wait.js';
+import type { Blocked, WaitKey, Watcher } from './kernel/wait.js';
 import type { PhysicalMemory } from './memory/physical.js';
 import type { ExitStatus, Limit, Process, ProcessSpace } from './process.js';
 import type { ProgramLoader } from './program-loader.js';
@@ -94,6 +94,7 @@ export class Machine {
   private nextPid: number;
   /** Threads asleep by key, in the order in which they fell asleep. */
   private readonly waiters = new Map<WaitKey, Thread[]>();
+  private readonly watchers = new Map<WaitKey, Watcher[]>();
   private readonly arguments: number[] = [0, 0, 0, 0, 0, 0];
 
   constructor(parts: MachineParts) {
@@ -195,11 +196,30 @@ export class Machine {
     return { machine: this, process, thread, memory: process.space, nr, args };
   }
 
-  /** Wakes every thread that sleeps on the key: their rows' `resume` runs when their turn comes. */
+  /** Wakes every thread that sleeps on the key: their rows' `resume` runs when their turn comes. Watchers hear of it at once. */
   wake(key: WaitKey): void {
     const asleep = this.waiters.get(key);
-    if (asleep === undefined) return;
-    for (const thread of [...asleep]) this.wakeThread(thread);
+    if (asleep !== undefined) for (const thread of [...asleep]) this.wakeThread(thread);
+    const watchers = this.watchers.get(key);
+    if (watchers !== undefined) for (const watcher of [...watchers]) watcher.woken();
+  }
+
+  watch(key: WaitKey, watcher: Watcher): void {
+    const watchers = this.watchers.get(key);
+    if (watchers === undefined) this.watchers.set(key, [watcher]);
+    else watchers.push(watcher);
+  }
+
+  unwatch(key: WaitKey, watcher: Watcher): void {
+    const watchers = this.watchers.get(key) ?? [];
+    const at = watchers.indexOf(watcher);
+    if (at >= 0) watchers.splice(at, 1);
+    if (watchers.length === 0) this.watchers.delete(key);
+  }
+
+  /** Somebody sleeps on the key or watches it. */
+  isAwaited(key: WaitKey): boolean {
+    return this.waiters.has(key) || this.watchers.has(key);
   }
 
   /** Threads asleep on a key, first come first. */

@@ -216,7 +216,7 @@ export class Scheduler {
         return thread?.state === 'blocked' && thread.sleep === target.sleep;
       }
       case 'key':
-        return this.machine.waitersOf(target.key).length > 0;
+        return this.machine.isAwaited(target.key);
       case 'itimer':
         return processes.get(target.pid)?.itimers[0].setting === target.setting;
       case 'timer':

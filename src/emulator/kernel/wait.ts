@@ -5,6 +5,11 @@
 /** Names one thing that can be waited for: a pipe's end, a futex word, a child's change of state. Allocated by the machine. */
 export type WaitKey = number;
 
+/** Hears of every wake of a key, whether anybody sleeps on it or not: an epoll file's interest in another file. Plain data, part of the guest's state. */
+export interface Watcher {
+  woken(): void;
+}
+
 /** What a syscall row returns to put its thread to sleep, and what the thread then holds. */
 export interface Blocked {
   readonly kind: 'blocked';

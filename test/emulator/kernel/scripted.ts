@@ -6,6 +6,7 @@
 import { type CpuState as Cpu, type CpuState, STATE } from '../../../src/emulator/cpu-state.js';
 import type { Executor, Exit } from '../../../src/emulator/executor.js';
 import { execSyscalls } from '../../../src/emulator/kernel/exec.js';
+import { FileTable } from '../../../src/emulator/kernel/file/file-table.js';
 import { forkSyscalls } from '../../../src/emulator/kernel/fork.js';
 import { futexSyscalls } from '../../../src/emulator/kernel/futex.js';
 import { identitySyscalls } from '../../../src/emulator/kernel/identity.js';
@@ -25,7 +26,7 @@ import { waitSyscalls } from '../../../src/emulator/kernel/wait4.js';
 import { Machine, type MachineConfig } from '../../../src/emulator/machine.js';
 import { FRAMES_BASE } from '../../../src/emulator/memory/layout.js';
 import { PhysicalMemory } from '../../../src/emulator/memory/physical.js';
-import { Process, type ProcessFiles, type ProcessSpace } from '../../../src/emulator/process.js';
+import { Process, type ProcessSpace } from '../../../src/emulator/process.js';
 import type { LoadedProgram, LoadFailure, LoadRequest } from '../../../src/emulator/program-loader.js';
 import { DEFAULT_ACTION, SIGNAL_COUNT } from '../../../src/emulator/signals.js';
 import type { FaultSignal } from '../../../src/emulator/stop.js';
@@ -155,17 +156,6 @@ export class ScriptedSpace implements ProcessSpace {
     const end = bytes.subarray(0, got).indexOf(0);
     return end >= 0 ? bytes.subarray(0, end) : got < limit ? undefined : 'too-long';
   }
-}
-
-class NoFiles implements ProcessFiles {
-  fork(): NoFiles {
-    return new NoFiles();
-  }
-  share(): NoFiles {
-    return this;
-  }
-  closeOnExec(): void {}
-  release(): void {}
 }
 
 class ScriptedExecutor implements Executor<ProcessSpace> {
@@ -421,7 +411,7 @@ function newProcess(machine: Machine, space: ScriptedSpace): Process {
     pgid: pid,
     sid: root.sid,
     space,
-    files: new NoFiles(),
+    files: new FileTable(),
     fs: { cwd: '/', root: '/', umask: 0o22 },
     handlers: { actions: Array.from({ length: SIGNAL_COUNT + 1 }, () => DEFAULT_ACTION), users: 1 },
     credentials: { ...root.credentials, capabilities: { ...root.credentials.capabilities } },

@@ -1,6 +1,7 @@
 /** The descriptors of a process (struct files_struct): shared by threads and CLONE_FILES, copied by fork. */
-import type { Limit, ProcessFiles } from '../../process.js';
+import type { Limit, Process, ProcessFiles } from '../../process.js';
 import { EBADF, EINVAL, EMFILE } from '../errno.js';
+import { RLIMIT } from '../limits.js';
 import type { OpenFile } from './open-file.js';
 
 export interface Descriptor {
@@ -73,4 +74,18 @@ export class FileTable implements ProcessFiles {
     if (--this.users > 0) return;
     for (const fd of this.numbers()) this.close(fd);
   }
+}
+
+/** The table of a process that runs guest code. */
+export function filesOf({ pid, files }: Process): FileTable {
+  if (!(files instanceof FileTable)) throw new Error(`process ${pid} has no file table`);
+  return files;
+}
+
+/** Gives a new file the lowest free descriptor under RLIMIT_NOFILE; the file is closed when there is none. The number or -EMFILE. */
+export function install(process: Process, file: OpenFile, closeOnExec: boolean): number {
+  const fd = filesOf(process).add(file, closeOnExec, process.limits[RLIMIT.NOFILE] as Limit);
+  if (fd >= 0) return fd;
+  file.release();
+  return -EMFILE;
 }

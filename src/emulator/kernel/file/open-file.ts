@@ -6,6 +6,7 @@
  */
 import type { Machine } from '../../machine.js';
 import type { BackingFile } from '../../memory/backing-file.js';
+import type { Thread } from '../../thread.js';
 import { EINVAL, ENOTDIR, ENOTTY, ESPIPE } from '../errno.js';
 import type { SyscallContext, SyscallResult } from '../syscall-table.js';
 import type { WaitKey } from '../wait.js';
@@ -49,8 +50,10 @@ export abstract class OpenFile {
     protected readonly machine: Machine,
     /** Access mode and status flags, as F_GETFL shows them. */
     public flags: number,
+    /** Shared by files that change together: the ends of one pipe. */
+    key: WaitKey = machine.newWaitKey(),
   ) {
-    this.key = machine.newWaitKey();
+    this.key = key;
   }
 
   /** What /proc/PID/fd/N points to. */
@@ -105,14 +108,14 @@ export abstract class OpenFile {
     return -ENOTTY;
   }
 
-  /** POLL bits that hold now, POLL.ERR and POLL.HUP always among them when they do. */
-  poll(): number {
+  /** POLL bits that hold now for the thread that asks (a signalfd shows each its own), POLL.ERR and POLL.HUP always among them when they do. */
+  poll(_asker: Thread): number {
     return POLL.IN | POLL.OUT | POLL.RDNORM | POLL.WRNORM;
   }
 
-  /** Other keys that tell of changes in `poll`, beside `key`: an epoll file names those of the files it watches. */
-  pollKeys(): readonly WaitKey[] {
-    return [this.key];
+  /** What is woken when `poll` may have changed. Empty for a file that is always ready: epoll refuses it with EPERM. */
+  pollKeys(_asker: Thread): readonly WaitKey[] {
+    return [];
   }
 
   /** What mmap(2) maps: undefined for ENODEV. */
