@@ -1,0 +1,86 @@
+/** What can be asked for when a machine, a run or a server is started: plain data, made by the command line or by a caller of the API. */
+import type { CommAddress } from './rsp/comm-address.js';
+import type { DisablablePacket } from './rsp/session-types.js';
+
+export const TIERS = ['auto', 'interp', 'compile'] as const;
+/** auto: hot code is compiled; interp: nothing is; compile: everything is, at its first execution. */
+export type Tier = (typeof TIERS)[number];
+
+export const CPU_MODELS = ['base', 'v3'] as const;
+export type CpuModel = (typeof CPU_MODELS)[number];
+
+export interface MachineOptions {
+  readonly tier: Tier;
+  readonly cpu: CpuModel;
+  /** Start of every random sequence that the program sees. */
+  readonly seed: number;
+  /** CLOCK_REALTIME at the start, in seconds since 1970; undefined: the host's. */
+  readonly epoch: number | undefined;
+  /** Instructions in a thread's turn. */
+  readonly sliceLength: number;
+  /** Bytes of memory for all processes together. */
+  readonly maxMemory: number;
+  readonly maxProcesses: number;
+  /** Address space layout randomisation, from the seed. */
+  readonly randomise: boolean;
+  /** The guest's root directory on the host; undefined: the host's own. */
+  readonly root: string | undefined;
+  /** INET sockets may leave the emulator. */
+  readonly network: boolean;
+  /** Sleeping takes no time of the host: the virtual clock jumps. */
+  readonly fastSleep: boolean;
+}
+
+export const DEFAULT_MACHINE: MachineOptions = {
+  tier: 'auto',
+  cpu: 'base',
+  seed: 1,
+  epoch: undefined,
+  sliceLength: 100_000,
+  maxMemory: 3 * 2 ** 30,
+  maxProcesses: 1024,
+  randomise: false,
+  root: undefined,
+  network: true,
+  fastSleep: false,
+};
+
+/** `sidestep run`. */
+export interface RunOptions {
+  readonly machine: MachineOptions;
+  /** As typed: searched in PATH when it has no slash. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Print counts to stderr at the end. */
+  readonly stats: boolean;
+}
+
+/** `sidestep [OPTIONS] COMM PROG [ARGS]`. */
+export interface ServeOptions {
+  readonly machine: MachineOptions;
+  readonly address: CommAddress;
+  /** Listening beyond this machine: asked for, and confirmed. */
+  readonly remoteAllowed: boolean;
+  readonly once: boolean;
+  /** Start without a program, and outlive programs. */
+  readonly multi: boolean;
+  /** A new client takes the place of the present one. */
+  readonly takeover: boolean;
+  /** undefined only with `multi`. */
+  readonly program: string | undefined;
+  readonly args: readonly string[];
+  /** Words to put before the program: it is started by them. */
+  readonly wrapper: readonly string[];
+  readonly startWithShell: boolean;
+  readonly disabledPackets: ReadonlySet<DisablablePacket>;
+  /** gdbserver's --debug, --remote-debug, --event-loop-debug, and whether their lines start with the time. */
+  readonly debug: {
+    readonly general: boolean;
+    readonly remote: boolean;
+    readonly eventLoop: boolean;
+    readonly timestamps: boolean;
+  };
+  /** `--attach COMM PID`: a process of the host, which is always refused. */
+  readonly attachPid: number | undefined;
+  readonly stats: boolean;
+}
