@@ -6,6 +6,11 @@ import { dataMovement } from './lift/data-movement.js';
 import { sseFloat } from './lift/sse-float.js';
 import { sseFloatConvert } from './lift/sse-float-convert.js';
 import { sseFloatMmx } from './lift/sse-float-mmx.js';
+import { vectorArithmetic } from './lift/vector-arithmetic.js';
+import { vectorElement } from './lift/vector-element.js';
+import { vectorMoves } from './lift/vector-moves.js';
+import { vectorShift } from './lift/vector-shift.js';
+import { vectorShuffle } from './lift/vector-shuffle.js';
 import { x87 } from './lift/x87.js';
 import { x87Control } from './lift/x87-control.js';
 import { x87State } from './lift/x87-state.js';
@@ -18,6 +23,11 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...sseFloat,
   ...sseFloatConvert,
   ...sseFloatMmx,
+  ...vectorMoves,
+  ...vectorArithmetic,
+  ...vectorShift,
+  ...vectorShuffle,
+  ...vectorElement,
   ...x87,
   ...x87Control,
   ...x87State,

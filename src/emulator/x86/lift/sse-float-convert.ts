@@ -6,7 +6,8 @@ import type { Subroutine } from '../../ir/subroutine.js';
 import { FAULT } from '../../stop.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';
 import { CONVERT } from '../softfloat/convert.js';
-import { computed, readAligned } from './sse-float.js';
+import { computed } from './sse-float.js';
+import { readAligned } from './vector-operands.js';
 
 /** dst ← convert(src): `from` and `to` bytes of the lowest lanes; the rest of dst stays. */
 function scalar(sub: Subroutine, from: number, to: number): (b: Lifter) => void {

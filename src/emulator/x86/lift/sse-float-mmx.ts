@@ -1,30 +1,13 @@
 /** Conversions between MMX and vector registers: CVTPI2PS, CVTPS2PI and their kin (SDM vol. 1, 5.5.1.6, 5.6.1.6, 9.5.1). */
 import { Mnemonic } from 'iced-x86';
-import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import type { Subroutine } from '../../ir/subroutine.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';
-import { registerSlot } from '../registers.js';
 import { CONVERT } from '../softfloat/convert.js';
-import { computed, readAligned } from './sse-float.js';
+import { enterMmx, writeMmx } from './mmx-operands.js';
+import { computed } from './sse-float.js';
+import { readAligned } from './vector-operands.js';
 import { wait } from './x87-operands.js';
-
-const ALL_IN_USE = 0xff;
-/** Exponent and sign of an x87 register that holds an MMX value. */
-const MMX_SIGN_EXPONENT = 0xffff;
-
-/** What the use of an MMX register does to the x87: TOP is 0 and every register is in use. */
-function enterMmx(b: Lifter): void {
-  b.set(SLOT.FTOP, 4, b.i32(0));
-  b.set(SLOT.FTAG, 4, b.i32(ALL_IN_USE));
-}
-
-function writeMmx(b: Lifter, operand: number, value: Value): void {
-  const { slot } = registerSlot(b.insn.opRegister(operand));
-  enterMmx(b);
-  b.set(slot, 8, value);
-  b.set(slot + 8, 2, b.i32(MMX_SIGN_EXPONENT));
-}
 
 /** The 8 bytes of an MMX register or memory, twice. */
 function readPair(b: Lifter, operand: number): Value {

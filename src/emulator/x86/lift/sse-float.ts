@@ -11,18 +11,13 @@ import { F32, F64, type FloatFormat } from '../softfloat/format.js';
 import { DOT_PRODUCT, HORIZONTAL } from '../softfloat/horizontal.js';
 import { INTEGRAL } from '../softfloat/integral.js';
 import { PACKED, SCALAR } from '../softfloat/operations.js';
+import { readAligned } from './vector-operands.js';
 
 /** Calls a subroutine that gives (result, trap) and faults before anything is written. */
 export function computed(b: Lifter, sub: Subroutine, ...args: Value[]): Value {
   const [result, trap] = b.call(sub, ...args) as [Value, Value];
   b.faultIf(trap, FAULT.SIMD);
   return result;
-}
-
-/** A 16-byte source that must be aligned in memory. */
-export function readAligned(b: Lifter, operand: number): Value {
-  b.requireAligned(operand);
-  return b.readVector(operand);
 }
 
 function bytes(format: FloatFormat): number {

@@ -1,0 +1,160 @@
+/** Integer arithmetic, logic and comparison of vectors: SDM vol. 1, 5.4.3 to 5.4.6, 5.6.3, 5.8, 5.10.6, 5.10.7, 5.11. */
+import { Mnemonic } from 'iced-x86';
+import type { Value } from '../../ir/op-builder.js';
+import { type InsnRow, type Lifter, row } from '../lifter.js';
+import {
+  type Binary,
+  binary,
+  joining,
+  laneIndices,
+  named,
+  shapeOf,
+  splat,
+  type Unary,
+  unary,
+} from './vector-operands.js';
+
+/** PANDN: src and not dst. */
+function andNot(b: Lifter, x: Value, y: Value): Value {
+  return b.op('v128.andnot', y, x);
+}
+
+/** The high halves of eight 32-bit products. */
+function highProducts(signed: boolean): Binary {
+  const suffix = signed ? 's' : 'u';
+  return (b, x, y) => {
+    const low = b.op(`i32x4.extmul_low_i16x8_${suffix}`, x, y);
+    const high = b.op(`i32x4.extmul_high_i16x8_${suffix}`, x, y);
+    return b.shuffle(low, high, laneIndices(2, [1, 3, 5, 7, 9, 11, 13, 15]));
+  };
+}
+
+/** PMULUDQ, PMULDQ: products of the even 32-bit lanes. */
+function evenProducts(signed: boolean): Binary {
+  const even = laneIndices(4, [0, 2, 0, 2]);
+  return (b, x, y) =>
+    b.op(`i64x2.extmul_low_i32x4_${signed ? 's' : 'u'}`, b.shuffle(x, x, even), b.shuffle(y, y, even));
+}
+
+/** PMULHRSW: like q15mulr, but -1 times -1 wraps to -1. */
+function roundedProducts(b: Lifter, x: Value, y: Value): Value {
+  const least = splat(b, 2, 0x8000);
+  const both = b.op('v128.and', b.op('i16x8.eq', x, least), b.op('i16x8.eq', y, least));
+  return b.op('v128.xor', b.op('i16x8.q15mulr_sat_s', x, y), both);
+}
+
+/** PMADDUBSW: sums of pairs of products of an unsigned byte (dst) and a signed one (src), saturated. */
+function mixedProducts(b: Lifter, x: Value, y: Value): Value {
+  const even = b.op(
+    'i16x8.mul',
+    b.op('v128.and', x, splat(b, 2, 0xff)),
+    b.op('i16x8.shr_s', b.op('i16x8.shl', y, b.i32(8)), b.i32(8)),
+  );
+  const odd = b.op('i16x8.mul', b.op('i16x8.shr_u', x, b.i32(8)), b.op('i16x8.shr_s', y, b.i32(8)));
+  return b.op('i16x8.add_sat_s', even, odd);
+}
+
+/** PSADBW: the sum of absolute differences of eight bytes. */
+function sumOfDifferences(b: Lifter, x: Value, y: Value): Value {
+  const differences = b.op('i8x16.sub', b.op('i8x16.max_u', x, y), b.op('i8x16.min_u', x, y));
+  const quads = b.op('i32x4.extadd_pairwise_i16x8_u', b.op('i16x8.extadd_pairwise_i8x16_u', differences));
+  const twice = b.op('i64x2.add', quads, b.op('i64x2.shl', quads, b.i32(32)));
+  return b.op('i64x2.shr_u', twice, b.i32(32));
+}
+
+/** PSIGN: dst negated where src is negative, zero where it is zero. */
+function withSign(bytes: number): Binary {
+  const shape = shapeOf(bytes);
+  return (b, x, y) => {
+    const negative = b.op(`${shape}.shr_s`, y, b.i32(8 * bytes - 1));
+    const signed = b.op(`${shape}.sub`, b.op('v128.xor', x, negative), negative);
+    return b.op('v128.andnot', signed, b.op(`${shape}.eq`, y, splat(b, bytes, 0)));
+  };
+}
+
+/** PHADD, PHSUB: neighbours of dst, then of src. */
+function neighbours(bytes: number, operation: string): Binary {
+  const lanes = Array.from({ length: 16 / bytes }, (_, i) => 2 * i);
+  const even = laneIndices(bytes, lanes);
+  const odd = laneIndices(
+    bytes,
+    lanes.map((lane) => lane + 1),
+  );
+  return (b, x, y) => b.op(`${shapeOf(bytes)}.${operation}`, b.shuffle(x, y, even), b.shuffle(x, y, odd));
+}
+
+function absolute(shape: string): Unary {
+  return (b, x) => b.op(`${shape}.abs`, x);
+}
+
+/** Mnemonics and what they do to each lane of dst and src. */
+const LANEWISE: readonly (readonly [Mnemonic, Binary])[] = [
+  ...[Mnemonic.Pand, Mnemonic.Andps, Mnemonic.Andpd].map((m) => [m, named('v128.and')] as const),
+  ...[Mnemonic.Por, Mnemonic.Orps, Mnemonic.Orpd].map((m) => [m, named('v128.or')] as const),
+  ...[Mnemonic.Pxor, Mnemonic.Xorps, Mnemonic.Xorpd].map((m) => [m, named('v128.xor')] as const),
+  ...[Mnemonic.Pandn, Mnemonic.Andnps, Mnemonic.Andnpd].map((m) => [m, andNot] as const),
+  [Mnemonic.Paddb, named('i8x16.add')],
+  [Mnemonic.Paddw, named('i16x8.add')],
+  [Mnemonic.Paddd, named('i32x4.add')],
+  [Mnemonic.Paddq, named('i64x2.add')],
+  [Mnemonic.Paddsb, named('i8x16.add_sat_s')],
+  [Mnemonic.Paddsw, named('i16x8.add_sat_s')],
+  [Mnemonic.Paddusb, named('i8x16.add_sat_u')],
+  [Mnemonic.Paddusw, named('i16x8.add_sat_u')],
+  [Mnemonic.Psubb, named('i8x16.sub')],
+  [Mnemonic.Psubw, named('i16x8.sub')],
+  [Mnemonic.Psubd, named('i32x4.sub')],
+  [Mnemonic.Psubq, named('i64x2.sub')],
+  [Mnemonic.Psubsb, named('i8x16.sub_sat_s')],
+  [Mnemonic.Psubsw, named('i16x8.sub_sat_s')],
+  [Mnemonic.Psubusb, named('i8x16.sub_sat_u')],
+  [Mnemonic.Psubusw, named('i16x8.sub_sat_u')],
+  [Mnemonic.Pmullw, named('i16x8.mul')],
+  [Mnemonic.Pmulld, named('i32x4.mul')],
+  [Mnemonic.Pmulhw, highProducts(true)],
+  [Mnemonic.Pmulhuw, highProducts(false)],
+  [Mnemonic.Pmulhrsw, roundedProducts],
+  [Mnemonic.Pmuludq, evenProducts(false)],
+  [Mnemonic.Pmuldq, evenProducts(true)],
+  [Mnemonic.Pmaddwd, named('i32x4.dot_i16x8_s')],
+  [Mnemonic.Pmaddubsw, mixedProducts],
+  [Mnemonic.Psadbw, sumOfDifferences],
+  [Mnemonic.Pavgb, named('i8x16.avgr_u')],
+  [Mnemonic.Pavgw, named('i16x8.avgr_u')],
+  [Mnemonic.Pminub, named('i8x16.min_u')],
+  [Mnemonic.Pminuw, named('i16x8.min_u')],
+  [Mnemonic.Pminud, named('i32x4.min_u')],
+  [Mnemonic.Pminsb, named('i8x16.min_s')],
+  [Mnemonic.Pminsw, named('i16x8.min_s')],
+  [Mnemonic.Pminsd, named('i32x4.min_s')],
+  [Mnemonic.Pmaxub, named('i8x16.max_u')],
+  [Mnemonic.Pmaxuw, named('i16x8.max_u')],
+  [Mnemonic.Pmaxud, named('i32x4.max_u')],
+  [Mnemonic.Pmaxsb, named('i8x16.max_s')],
+  [Mnemonic.Pmaxsw, named('i16x8.max_s')],
+  [Mnemonic.Pmaxsd, named('i32x4.max_s')],
+  [Mnemonic.Pcmpeqb, named('i8x16.eq')],
+  [Mnemonic.Pcmpeqw, named('i16x8.eq')],
+  [Mnemonic.Pcmpeqd, named('i32x4.eq')],
+  [Mnemonic.Pcmpeqq, named('i64x2.eq')],
+  [Mnemonic.Pcmpgtb, named('i8x16.gt_s')],
+  [Mnemonic.Pcmpgtw, named('i16x8.gt_s')],
+  [Mnemonic.Pcmpgtd, named('i32x4.gt_s')],
+  [Mnemonic.Pcmpgtq, named('i64x2.gt_s')],
+  [Mnemonic.Psignb, withSign(1)],
+  [Mnemonic.Psignw, withSign(2)],
+  [Mnemonic.Psignd, withSign(4)],
+];
+
+export const vectorArithmetic: readonly InsnRow[] = [
+  ...LANEWISE.map(([mnemonic, op]) => row(mnemonic, binary(op))),
+  row(Mnemonic.Phaddw, joining(neighbours(2, 'add'))),
+  row(Mnemonic.Phaddd, joining(neighbours(4, 'add'))),
+  row(Mnemonic.Phaddsw, joining(neighbours(2, 'add_sat_s'))),
+  row(Mnemonic.Phsubw, joining(neighbours(2, 'sub'))),
+  row(Mnemonic.Phsubd, joining(neighbours(4, 'sub'))),
+  row(Mnemonic.Phsubsw, joining(neighbours(2, 'sub_sat_s'))),
+  row(Mnemonic.Pabsb, unary(absolute('i8x16'))),
+  row(Mnemonic.Pabsw, unary(absolute('i16x8'))),
+  row(Mnemonic.Pabsd, unary(absolute('i32x4'))),
+];
