@@ -1,4 +1,5 @@
 /** What execve asks of the loader (loader/exec.ts implements it): a fresh address space with a program in it, or why not. */
+import type { BackingFile } from './memory/backing-file.js';
 import type { Image, Process, ProcessSpace } from './process.js';
 
 export interface LoadRequest {
@@ -31,4 +32,22 @@ export interface LoadFailure {
 
 export interface ProgramLoader {
   load(request: LoadRequest): LoadedProgram | LoadFailure;
+}
+
+/** A file opened for execution. */
+export interface ExecutableFile {
+  /** With one user, whom the loader releases. */
+  readonly file: BackingFile;
+  /** Absolute guest path with symbolic links resolved: what /proc/PID/exe points to. */
+  readonly path: string;
+}
+
+/**
+ * How the loader reaches files (kernel/file/ implements it): the program itself, the interpreters of scripts, the PT_INTERP of a dynamic program.
+ * As do_open_execat does: the path is resolved for the process (working directory, root, `directory`, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW); only a regular
+ * file that the process may execute is opened, everything else is EACCES; ENOENT, ENOTDIR, ELOOP and the like come from the walk.
+ */
+export interface ExecutableSource {
+  /** The file or -errno. */
+  open(process: Process, path: string, directory: number, flags: number): ExecutableFile | number;
 }
