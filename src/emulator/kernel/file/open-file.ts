@@ -68,6 +68,16 @@ export abstract class OpenFile {
     return (this.flags & O.ACCMODE) !== O.RDONLY && !(this.flags & O.PATH);
   }
 
+  /** pread(2) and lseek(2) work on it (FMODE_PREAD, FMODE_LSEEK). */
+  get isSeekable(): boolean {
+    return false;
+  }
+
+  /** A regular file: RLIMIT_FSIZE and locks of its bytes count. */
+  get isRegular(): boolean {
+    return false;
+  }
+
   get nonBlocking(): boolean {
     return (this.flags & O.NONBLOCK) !== 0;
   }

@@ -1,0 +1,216 @@
+/** read(2), write(2) and their vectored and positioned forms (fs/read_write.c), for every kind of file. */
+import { SIGNAL } from '../../signals.js';
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EOPNOTSUPP, EPIPE, ERESTARTSYS, ESPIPE } from '../errno.js';
+import { RLIMIT } from '../limits.js';
+import { sendToThread } from '../signal-send.js';
+import { block, type SyscallContext, type SyscallResult, type SyscallRow } from '../syscall-table.js';
+import { fileAt } from './descriptors.js';
+import { type IoResult, O, type OpenFile, WAIT } from './open-file.js';
+import { UserBuffer } from './user-buffer.js';
+
+/** Bytes that go through one intermediate buffer. A file is asked for more only after it has filled a whole one. */
+const CHUNK = 1 << 20;
+
+/** What a sleeping thread keeps: bytes moved before, and the file, which another thread may take out of the table meanwhile. */
+interface Progress {
+  readonly done: number;
+  readonly file: OpenFile;
+}
+
+/** Where in a file: undefined for the file's own position. */
+type Position = number | undefined;
+
+/** What one preadv2 or pwritev2 call asks for beside the data. */
+interface Mode {
+  /** RWF_NOWAIT. */
+  readonly noWait: boolean;
+  /** RWF_APPEND. */
+  readonly append: boolean;
+  /** RWF_SYNC, RWF_DSYNC. */
+  readonly sync: boolean;
+}
+
+const PLAIN: Mode = { noWait: false, append: false, sync: false };
+
+/** Reads once, or until a regular file has given everything: a stream gives what it has. */
+function readInto(
+  context: SyscallContext,
+  file: OpenFile,
+  buffer: UserBuffer,
+  at: Position,
+  mode: Mode,
+): SyscallResult {
+  let done = 0;
+  for (;;) {
+    const chunk = new Uint8Array(Math.min(buffer.length - done, CHUNK));
+    const got = at === undefined ? file.read(chunk, context) : file.pread(chunk, at + done);
+    if (got === WAIT) {
+      if (done > 0) return done;
+      return file.nonBlocking || mode.noWait
+        ? -EAGAIN
+        : block(context, { keys: [file.key], progress: { done, file } satisfies Progress });
+    }
+    if (got < 0) return done > 0 ? done : got;
+    const copied = got === 0 ? 0 : buffer.write(done, chunk.subarray(0, got));
+    done += copied;
+    if (copied < got) return done > 0 ? done : -EFAULT;
+    if (got < CHUNK || done === buffer.length) return done;
+  }
+}
+
+/** Writes everything: a file that takes only a part is asked again for the rest, and waited for when it blocks. */
+function writeFrom(
+  context: SyscallContext,
+  file: OpenFile,
+  buffer: UserBuffer,
+  at: Position,
+  mode: Mode,
+  before = 0,
+): SyscallResult {
+  let done = before;
+  for (;;) {
+    const chunk = new Uint8Array(Math.min(buffer.length - done, CHUNK));
+    const readable = buffer.read(done, chunk);
+    if (readable === 0 && chunk.length > 0) return done > 0 ? done : -EFAULT;
+    const got = writeChunk(context, file, chunk.subarray(0, readable), at === undefined ? at : at + done, mode);
+    if (got === WAIT) {
+      if (!file.nonBlocking && !mode.noWait)
+        return block(context, { keys: [file.key], progress: { done, file } satisfies Progress });
+      return done > 0 ? done : -EAGAIN;
+    }
+    if (got === -EPIPE) raise(context, SIGNAL.PIPE);
+    if (got < 0) return done > 0 ? done : got;
+    done += got;
+    if (got === 0 || readable < chunk.length || done === buffer.length) return done;
+  }
+}
+
+function writeChunk(context: SyscallContext, file: OpenFile, bytes: Uint8Array, at: Position, mode: Mode): IoResult {
+  if (mode.append && at === undefined) file.seek(0, 2);
+  const room = file.isRegular ? fileSizeRoom(context, file, at, mode) : bytes.length;
+  if (room === 0 && bytes.length > 0) return -EFBIG;
+  const allowed = bytes.subarray(0, room);
+  return at === undefined ? file.write(allowed, context) : file.pwrite(allowed, at);
+}
+
+/** RLIMIT_FSIZE (generic_write_check_limits): bytes that may still be written at the position; none: SIGXFSZ. */
+function fileSizeRoom(context: SyscallContext, file: OpenFile, at: Position, { append }: Mode): number {
+  const limit = context.process.limits[RLIMIT.FSIZE]?.soft ?? Number.POSITIVE_INFINITY;
+  if (limit === Number.POSITIVE_INFINITY) return limit;
+  const stat = append || file.flags & O.APPEND ? file.stat() : undefined;
+  const from = typeof stat === 'object' ? stat.size : (at ?? file.offset);
+  if (from >= limit) raise(context, SIGNAL.XFSZ);
+  return Math.max(0, limit - from);
+}
+
+/** send_sig: as if the process had sent it to its thread. */
+export function raise({ machine, process, thread }: SyscallContext, signal: number): void {
+  const fields = { kind: 'kill', pid: process.pid, uid: process.credentials.ruid } as const;
+  sendToThread(machine, thread, { signal, errno: 0, code: 0, fields });
+}
+
+/** How one of the rows describes its data and its place. */
+interface Form {
+  buffer(context: SyscallContext): UserBuffer | number;
+  position(context: SyscallContext): Position;
+  mode(context: SyscallContext): Mode | number;
+}
+
+const single = ({ memory, args }: SyscallContext): UserBuffer | number =>
+  UserBuffer.single(memory, args[1] as number, args[2] as number);
+const vector = (context: SyscallContext): UserBuffer | number =>
+  UserBuffer.vector(context, context.args[1] as number, context.args[2] as number);
+const here = (): Position => undefined;
+const given = ({ args }: SyscallContext): Position => args[3] as number;
+/** preadv2: -1 is the file's own position. */
+const givenOrHere = ({ args }: SyscallContext): Position => (args[3] === -1 ? undefined : (args[3] as number));
+const plain = (): Mode => PLAIN;
+
+const RWF = { HIPRI: 1, DSYNC: 2, SYNC: 4, NOWAIT: 8, APPEND: 16 } as const;
+
+function flagged(allowed: number): (context: SyscallContext) => Mode | number {
+  return ({ args }) => {
+    const flags = args[5] as number;
+    if (flags & ~allowed) return -EOPNOTSUPP;
+    return {
+      noWait: (flags & RWF.NOWAIT) !== 0,
+      append: (flags & RWF.APPEND) !== 0,
+      sync: (flags & (RWF.SYNC | RWF.DSYNC)) !== 0,
+    };
+  };
+}
+
+type Move = (context: SyscallContext, file: OpenFile, done: number) => SyscallResult;
+
+/** Reads and writes sleep in the same way: the record holds a reference to the file until the call is over. */
+function transferRow(
+  nr: number,
+  name: string,
+  { position }: Form,
+  may: 'readable' | 'writable',
+  move: Move,
+): SyscallRow {
+  return {
+    nr,
+    name,
+    run(context) {
+      const file = fileAt(context);
+      if (file === undefined) return -EBADF;
+      const at = position(context);
+      if (at !== undefined && at < 0) return -EINVAL;
+      if (at !== undefined && !file.isSeekable) return -ESPIPE;
+      if (!file[may]) return -EBADF;
+      const result = move(context, file, 0);
+      if (typeof result === 'object') file.retain();
+      return result;
+    },
+    resume(context, blocked) {
+      const { file, done } = blocked.progress as Progress;
+      const result = move(context, file, done);
+      if (typeof result !== 'object') file.release();
+      return result;
+    },
+    interrupt(_context, { progress }) {
+      const { done } = progress as Progress;
+      return done > 0 ? done : -ERESTARTSYS;
+    },
+    abandon: (_context, { progress }) => (progress as Progress).file.release(),
+  };
+}
+
+function readRow(nr: number, name: string, form: Form): SyscallRow {
+  return transferRow(nr, name, form, 'readable', (context, file) => {
+    const wanted = form.buffer(context);
+    if (typeof wanted === 'number') return wanted;
+    const mode = form.mode(context);
+    return typeof mode === 'number' ? mode : readInto(context, file, wanted, form.position(context), mode);
+  });
+}
+
+function writeRow(nr: number, name: string, form: Form): SyscallRow {
+  return transferRow(nr, name, form, 'writable', (context, file, done) => {
+    const given = form.buffer(context);
+    if (typeof given === 'number') return given;
+    const mode = form.mode(context);
+    if (typeof mode === 'number') return mode;
+    const result = writeFrom(context, file, given, form.position(context), mode, done);
+    if (mode.sync && typeof result === 'number' && result > 0) file.sync();
+    return result;
+  });
+}
+
+const READ_FLAGS = flagged(RWF.HIPRI | RWF.DSYNC | RWF.SYNC | RWF.NOWAIT);
+const WRITE_FLAGS = flagged(RWF.HIPRI | RWF.DSYNC | RWF.SYNC | RWF.NOWAIT | RWF.APPEND);
+
+export const transferSyscalls: readonly SyscallRow[] = [
+  readRow(0, 'read', { buffer: single, position: here, mode: plain }),
+  writeRow(1, 'write', { buffer: single, position: here, mode: plain }),
+  readRow(17, 'pread64', { buffer: single, position: given, mode: plain }),
+  writeRow(18, 'pwrite64', { buffer: single, position: given, mode: plain }),
+  readRow(19, 'readv', { buffer: vector, position: here, mode: plain }),
+  writeRow(20, 'writev', { buffer: vector, position: here, mode: plain }),
+  readRow(295, 'preadv', { buffer: vector, position: given, mode: plain }),
+  writeRow(296, 'pwritev', { buffer: vector, position: given, mode: plain }),
+  readRow(327, 'preadv2', { buffer: vector, position: givenOrHere, mode: READ_FLAGS }),
+  writeRow(328, 'pwritev2', { buffer: vector, position: givenOrHere, mode: WRITE_FLAGS }),
+];
