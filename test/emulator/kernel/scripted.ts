@@ -7,6 +7,7 @@ import { type CpuState as Cpu, type CpuState, STATE } from '../../../src/emulato
 import type { Executor, Exit } from '../../../src/emulator/executor.js';
 import { execSyscalls } from '../../../src/emulator/kernel/exec.js';
 import { FileTable } from '../../../src/emulator/kernel/file/file-table.js';
+import { fileSyscalls } from '../../../src/emulator/kernel/file/rows.js';
 import { forkSyscalls } from '../../../src/emulator/kernel/fork.js';
 import { futexSyscalls } from '../../../src/emulator/kernel/futex.js';
 import { identitySyscalls } from '../../../src/emulator/kernel/identity.js';
@@ -332,7 +333,7 @@ export function scripted(program: Program, config: Partial<MachineConfig> = {}, 
   let frame = FRAMES_BASE / 4096;
   const execution = new ScriptedExecutor();
   const syscalls = new SyscallTable(
-    execSyscalls, forkSyscalls, futexSyscalls, identitySyscalls, itimerSyscalls, messageQueueSyscalls, semaphoreSyscalls, posixTimerSyscalls, prctlSyscalls, signalSyscalls, systemSyscalls, taskSyscalls,
+    execSyscalls, fileSyscalls, forkSyscalls, futexSyscalls, identitySyscalls, itimerSyscalls, messageQueueSyscalls, semaphoreSyscalls, posixTimerSyscalls, prctlSyscalls, signalSyscalls, systemSyscalls, taskSyscalls,
     timeSyscalls, waitSyscalls,
   ); // biome-ignore format: one list
   const machine = new Machine({

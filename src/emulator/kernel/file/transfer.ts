@@ -58,7 +58,7 @@ function readInto(
   }
 }
 
-/** Writes everything: a file that takes only a part is asked again for the rest, and waited for when it blocks. */
+/** Writes everything: a stream that takes only a part is asked again for the rest, and waited for when it blocks. */
 function writeFrom(
   context: SyscallContext,
   file: OpenFile,
@@ -81,7 +81,8 @@ function writeFrom(
     if (got === -EPIPE) raise(context, SIGNAL.PIPE);
     if (got < 0) return done > 0 ? done : got;
     done += got;
-    if (got === 0 || readable < chunk.length || done === buffer.length) return done;
+    const isShort = readable < chunk.length || (file.isRegular && got < readable);
+    if (got === 0 || isShort || done === buffer.length) return done;
   }
 }
 
