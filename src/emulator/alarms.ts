@@ -11,7 +11,15 @@ export type AlarmTarget =
   /** setitimer(ITIMER_REAL), alarm(2). */
   | { readonly kind: 'itimer'; readonly pid: Pid; readonly setting: number }
   /** timer_settime(2) on a clock that is not a CPU clock. */
-  | { readonly kind: 'timer'; readonly pid: Pid; readonly id: number; readonly setting: number };
+  | { readonly kind: 'timer'; readonly pid: Pid; readonly id: number; readonly setting: number }
+  /** timerfd_settime(2). */
+  | { readonly kind: 'bell'; readonly bell: Bell; readonly setting: number };
+
+/** Something that rings by itself; `setting` counts its settings. */
+export interface Bell {
+  readonly setting: number;
+  ring(): void;
+}
 
 export interface Alarm {
   readonly at: number;

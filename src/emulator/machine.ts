@@ -15,7 +15,7 @@ import type { MessageQueue } from './kernel/message-queue.js';
 import { Semaphores } from './kernel/semaphore.js';
 import type { SyscallContext, SyscallTable } from './kernel/syscall-table.js';
 import { IpcTable } from './kernel/sysv-ipc.js';
-import type { Blocked, WaitKey, Watcher } from './kernel/wait.js';
+import { ANY_EVENT, type Blocked, type WaitKey, type Watcher } from './kernel/wait.js';
 import type { PhysicalMemory } from './memory/physical.js';
 import type { ExitStatus, Limit, Process, ProcessSpace } from './process.js';
 import type { ProgramLoader } from './program-loader.js';
@@ -196,12 +196,12 @@ export class Machine {
     return { machine: this, process, thread, memory: process.space, nr, args };
   }
 
-  /** Wakes every thread that sleeps on the key: their rows' `resume` runs when their turn comes. Watchers hear of it at once. */
-  wake(key: WaitKey): void {
+  /** Wakes every thread that sleeps on the key: their rows' `resume` runs when their turn comes. Watchers hear of it, and of what it is about, at once. */
+  wake(key: WaitKey, events = ANY_EVENT): void {
     const asleep = this.waiters.get(key);
     if (asleep !== undefined) for (const thread of [...asleep]) this.wakeThread(thread);
     const watchers = this.watchers.get(key);
-    if (watchers !== undefined) for (const watcher of [...watchers]) watcher.woken();
+    if (watchers !== undefined) tellWatchers([...watchers], events);
   }
 
   watch(key: WaitKey, watcher: Watcher): void {
@@ -274,6 +274,16 @@ export class Machine {
     const asleep = this.waiters.get(key);
     if (asleep === undefined) this.waiters.set(key, [thread]);
     else asleep.push(thread);
+  }
+}
+
+/** Everybody hears of it, but of the exclusive ones only the first that wakes somebody by it. */
+function tellWatchers(watchers: readonly Watcher[], events: number): void {
+  let taken = false;
+  for (const watcher of watchers) {
+    if (watcher.exclusive && taken) continue;
+    const woke = watcher.woken(events);
+    if (watcher.exclusive && woke) taken = true;
   }
 }
 

@@ -221,6 +221,8 @@ export class Scheduler {
         return processes.get(target.pid)?.itimers[0].setting === target.setting;
       case 'timer':
         return processes.get(target.pid)?.timers.get(target.id)?.setting === target.setting;
+      case 'bell':
+        return target.bell.setting === target.setting;
     }
   }
 
@@ -229,6 +231,7 @@ export class Scheduler {
     const { machine } = this;
     const { target } = alarm;
     if (target.kind === 'key') return machine.wake(target.key);
+    if (target.kind === 'bell') return target.bell.ring();
     if (target.kind === 'thread') return machine.wakeThread(machine.threads.get(target.tid) as Thread);
     const process = machine.processes.get(target.pid) as Process;
     if (target.kind === 'itimer') ringItimer(machine, process);

@@ -7,8 +7,14 @@ export type WaitKey = number;
 
 /** Hears of every wake of a key, whether anybody sleeps on it or not: an epoll file's interest in another file. Plain data, part of the guest's state. */
 export interface Watcher {
-  woken(): void;
+  /** One of several exclusive watchers is told, as long as it has somebody to wake (EPOLLEXCLUSIVE). */
+  readonly exclusive: boolean;
+  /** `events`: POLL bits that the change may be about. True when it woke a sleeper. */
+  woken(events: number): boolean;
 }
+
+/** Events of a wake that is about everything. */
+export const ANY_EVENT = -1;
 
 /** What a syscall row returns to put its thread to sleep, and what the thread then holds. */
 export interface Blocked {

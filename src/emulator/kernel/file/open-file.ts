@@ -2,14 +2,14 @@
  * An open file description: what descriptors share after dup and fork. One subclass for each kind of file, in the file of that kind; a method that
  * a kind does not have answers the errno that Linux answers for it.
  *
- * Nothing here blocks: `WAIT` says that the call would, and the syscall's row then sleeps on `key` (or answers EAGAIN with O_NONBLOCK).
+ * Nothing here blocks: `WAIT` says that the call would, and the syscall's row then sleeps on `sleepKeys` (or answers EAGAIN with O_NONBLOCK).
  */
 import type { Machine } from '../../machine.js';
 import type { BackingFile } from '../../memory/backing-file.js';
 import type { Thread } from '../../thread.js';
-import { EINVAL, ENOTDIR, ENOTTY, ESPIPE } from '../errno.js';
+import { EBADF, EINVAL, ENOTDIR, ENOTTY, ESPIPE } from '../errno.js';
 import type { SyscallContext, SyscallResult } from '../syscall-table.js';
-import type { WaitKey } from '../wait.js';
+import { ANY_EVENT, type WaitKey } from '../wait.js';
 import type { FileStat } from './stat.js';
 
 /** The call would block: sleep on the file's key and try again. */
@@ -25,7 +25,9 @@ export const POLL = {
   HUP: 16,
   NVAL: 32,
   RDNORM: 64,
+  RDBAND: 128,
   WRNORM: 256,
+  WRBAND: 512,
   RDHUP: 0x2000,
 } as const;
 
@@ -45,6 +47,7 @@ export abstract class OpenFile {
   owner = 0;
   ownerSignal = 0;
   private users = 1;
+  private interests: Set<FileInterest> | undefined;
 
   constructor(
     protected readonly machine: Machine,
@@ -128,6 +131,11 @@ export abstract class OpenFile {
     return [];
   }
 
+  /** What a read or write that would block sleeps on. */
+  sleepKeys(_sleeper: Thread): readonly WaitKey[] {
+    return [this.key];
+  }
+
   /** What mmap(2) maps: undefined for ENODEV. */
   backing(): BackingFile | undefined {
     return undefined;
@@ -138,6 +146,31 @@ export abstract class OpenFile {
     return -ENOTDIR;
   }
 
+  /** fcntl(2) commands of this kind of file; the common ones are the row's. */
+  fcntl(_context: SyscallContext, command: number, _argument: number): number {
+    return command === F_SETPIPE_SZ || command === F_GETPIPE_SZ ? -EBADF : -EINVAL;
+  }
+
+  /** The open(2) that made it sleeps on `key` while this holds: a FIFO without its other end. */
+  get opening(): boolean {
+    return false;
+  }
+
+  /** SO_RCVTIMEO, SO_SNDTIMEO: ns that a read or write may sleep; undefined: for ever. */
+  timeout(_direction: 'read' | 'write'): number | undefined {
+    return undefined;
+  }
+
+  /** An epoll file is interested: it is told when the last user is gone. */
+  addInterest(interest: FileInterest): void {
+    this.interests ??= new Set();
+    this.interests.add(interest);
+  }
+
+  removeInterest(interest: FileInterest): void {
+    this.interests?.delete(interest);
+  }
+
   /** One descriptor (or message in flight) more. */
   retain(): this {
     this.users++;
@@ -146,17 +179,26 @@ export abstract class OpenFile {
 
   /** One less; the last one closes. */
   release(): void {
-    if (--this.users === 0) this.closed();
+    if (--this.users > 0) return;
+    for (const interest of this.interests ?? []) interest.fileClosed();
+    this.closed();
   }
 
   /** The last user is gone. */
   protected closed(): void {}
 
-  /** Wakes everybody who waits for a change. */
-  protected changed(): void {
-    this.machine.wake(this.key);
+  /** Wakes everybody who waits for a change; `events`: POLL bits that it may be about. */
+  protected changed(events = ANY_EVENT): void {
+    this.machine.wake(this.key, events);
   }
 }
+
+export interface FileInterest {
+  fileClosed(): void;
+}
+
+export const F_SETPIPE_SZ = 1031;
+export const F_GETPIPE_SZ = 1032;
 
 /** One record of getdents64(2). `type`: DT_*. `next`: the position behind it. */
 export interface DirectoryEntry {

@@ -1,6 +1,6 @@
 /** read(2), write(2) and their vectored and positioned forms (fs/read_write.c), for every kind of file. */
 import { SIGNAL } from '../../signals.js';
-import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EOPNOTSUPP, EPIPE, ERESTARTSYS, ESPIPE } from '../errno.js';
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EOPNOTSUPP, EPIPE, ERESTARTSYS, ESPIPE } from '../errno.js';
 import { RLIMIT } from '../limits.js';
 import { sendToThread } from '../signal-send.js';
 import { block, type SyscallContext, type SyscallResult, type SyscallRow } from '../syscall-table.js';
@@ -15,6 +15,23 @@ const CHUNK = 1 << 20;
 interface Progress {
   readonly done: number;
   readonly file: OpenFile;
+  /** Virtual CLOCK_MONOTONIC, ns: SO_RCVTIMEO or SO_SNDTIMEO ends the wait. */
+  readonly until?: number;
+}
+
+/** The call would block: sleeps until the file changes; EAGAIN, or what was moved, when it may not or has done so long enough. */
+function sleepOn(
+  context: SyscallContext,
+  { done, file, until }: Progress,
+  { noWait }: Mode,
+  direction: 'read' | 'write',
+): SyscallResult {
+  const now = context.machine.clock.monotonic;
+  const span = file.timeout(direction);
+  const deadline = until ?? (span === undefined ? undefined : now + span);
+  if (file.nonBlocking || noWait || (deadline !== undefined && deadline <= now)) return done > 0 ? done : -EAGAIN;
+  const progress: Progress = deadline === undefined ? { done, file } : { done, file, until: deadline };
+  return block(context, { keys: file.sleepKeys(context.thread), deadline, progress });
 }
 
 /** Where in a file: undefined for the file's own position. */
@@ -35,21 +52,17 @@ const PLAIN: Mode = { noWait: false, append: false, sync: false };
 /** Reads once, or until a regular file has given everything: a stream gives what it has. */
 function readInto(
   context: SyscallContext,
-  file: OpenFile,
+  before: Progress,
   buffer: UserBuffer,
   at: Position,
   mode: Mode,
 ): SyscallResult {
+  const { file } = before;
   let done = 0;
   for (;;) {
     const chunk = new Uint8Array(Math.min(buffer.length - done, CHUNK));
     const got = at === undefined ? file.read(chunk, context) : file.pread(chunk, at + done);
-    if (got === WAIT) {
-      if (done > 0) return done;
-      return file.nonBlocking || mode.noWait
-        ? -EAGAIN
-        : block(context, { keys: [file.key], progress: { done, file } satisfies Progress });
-    }
+    if (got === WAIT) return done > 0 ? done : sleepOn(context, { ...before, done }, mode, 'read');
     if (got < 0) return done > 0 ? done : got;
     const copied = got === 0 ? 0 : buffer.write(done, chunk.subarray(0, got));
     done += copied;
@@ -61,23 +74,19 @@ function readInto(
 /** Writes everything: a stream that takes only a part is asked again for the rest, and waited for when it blocks. */
 function writeFrom(
   context: SyscallContext,
-  file: OpenFile,
+  before: Progress,
   buffer: UserBuffer,
   at: Position,
   mode: Mode,
-  before = 0,
 ): SyscallResult {
-  let done = before;
+  const { file } = before;
+  let { done } = before;
   for (;;) {
     const chunk = new Uint8Array(Math.min(buffer.length - done, CHUNK));
     const readable = buffer.read(done, chunk);
     if (readable === 0 && chunk.length > 0) return done > 0 ? done : -EFAULT;
     const got = writeChunk(context, file, chunk.subarray(0, readable), at === undefined ? at : at + done, mode);
-    if (got === WAIT) {
-      if (!file.nonBlocking && !mode.noWait)
-        return block(context, { keys: [file.key], progress: { done, file } satisfies Progress });
-      return done > 0 ? done : -EAGAIN;
-    }
+    if (got === WAIT) return sleepOn(context, { ...before, done }, mode, 'write');
     if (got === -EPIPE) raise(context, SIGNAL.PIPE);
     if (got < 0) return done > 0 ? done : got;
     done += got;
@@ -141,7 +150,7 @@ function flagged(allowed: number): (context: SyscallContext) => Mode | number {
   };
 }
 
-type Move = (context: SyscallContext, file: OpenFile, done: number) => SyscallResult;
+type Move = (context: SyscallContext, before: Progress) => SyscallResult;
 
 /** Reads and writes sleep in the same way: the record holds a reference to the file until the call is over. */
 function transferRow(
@@ -161,41 +170,42 @@ function transferRow(
       if (at !== undefined && at < 0) return -EINVAL;
       if (at !== undefined && !file.isSeekable) return -ESPIPE;
       if (!file[may]) return -EBADF;
-      const result = move(context, file, 0);
+      const result = move(context, { file, done: 0 });
       if (typeof result === 'object') file.retain();
       return result;
     },
     resume(context, blocked) {
-      const { file, done } = blocked.progress as Progress;
-      const result = move(context, file, done);
-      if (typeof result !== 'object') file.release();
+      const progress = blocked.progress as Progress;
+      const result = move(context, progress);
+      if (typeof result !== 'object') progress.file.release();
       return result;
     },
     interrupt(_context, { progress }) {
-      const { done } = progress as Progress;
-      return done > 0 ? done : -ERESTARTSYS;
+      const { done, until } = progress as Progress;
+      if (done > 0) return done;
+      return until === undefined ? -ERESTARTSYS : -EINTR;
     },
     abandon: (_context, { progress }) => (progress as Progress).file.release(),
   };
 }
 
 function readRow(nr: number, name: string, form: Form): SyscallRow {
-  return transferRow(nr, name, form, 'readable', (context, file) => {
+  return transferRow(nr, name, form, 'readable', (context, before) => {
     const wanted = form.buffer(context);
     if (typeof wanted === 'number') return wanted;
     const mode = form.mode(context);
-    return typeof mode === 'number' ? mode : readInto(context, file, wanted, form.position(context), mode);
+    return typeof mode === 'number' ? mode : readInto(context, before, wanted, form.position(context), mode);
   });
 }
 
 function writeRow(nr: number, name: string, form: Form): SyscallRow {
-  return transferRow(nr, name, form, 'writable', (context, file, done) => {
+  return transferRow(nr, name, form, 'writable', (context, before) => {
     const given = form.buffer(context);
     if (typeof given === 'number') return given;
     const mode = form.mode(context);
     if (typeof mode === 'number') return mode;
-    const result = writeFrom(context, file, given, form.position(context), mode, done);
-    if (mode.sync && typeof result === 'number' && result > 0) file.sync();
+    const result = writeFrom(context, before, given, form.position(context), mode);
+    if (mode.sync && typeof result === 'number' && result > 0) before.file.sync();
     return result;
   });
 }
