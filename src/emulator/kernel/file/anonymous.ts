@@ -1,0 +1,36 @@
+/** Files without a name in any directory: pipes, sockets, eventfds and their kin. */
+import type { Machine } from '../../machine.js';
+import type { FileStat } from './stat.js';
+
+/** st_dev of the file systems that hold them (pipefs, sockfs, anon_inodefs have minor numbers of their own in Linux; one serves here). */
+const ANONYMOUS_DEVICE = 14;
+
+/** `inode`: any number that is theirs alone. */
+export function anonymousStat(
+  machine: Machine,
+  inode: number,
+  mode: number,
+  { uid, gid }: { readonly uid: number; readonly gid: number } = { uid: 0, gid: 0 },
+): FileStat {
+  const { seconds, nanoseconds } = machine.clock.epoch;
+  const born = BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+  return {
+    device: ANONYMOUS_DEVICE,
+    inode,
+    mode,
+    links: 1,
+    uid,
+    gid,
+    rdevice: 0,
+    size: 0,
+    blockSize: 4096,
+    blocks: 0,
+    accessed: born,
+    modified: born,
+    changed: born,
+    born,
+  };
+}
+
+/** Eventfds, timerfds and the like all share one inode. */
+export const ANON_INODE = 9;
