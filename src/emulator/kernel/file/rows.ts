@@ -1,6 +1,17 @@
 /** All rows about files, for the machine's syscall table. */
 import type { SyscallRow } from '../syscall-table.js';
 import { descriptorSyscalls } from './descriptor-calls.js';
+import { eventfdSyscalls } from './eventfd.js';
+import { pipeSyscalls } from './pipe.js';
+import { signalfdSyscalls } from './signalfd.js';
+import { timerfdSyscalls } from './timerfd.js';
 import { transferSyscalls } from './transfer.js';
 
-export const fileSyscalls: readonly SyscallRow[] = [...descriptorSyscalls, ...transferSyscalls];
+export const fileSyscalls: readonly SyscallRow[] = [
+  ...descriptorSyscalls,
+  ...eventfdSyscalls,
+  ...pipeSyscalls,
+  ...signalfdSyscalls,
+  ...timerfdSyscalls,
+  ...transferSyscalls,
+];
