@@ -10,6 +10,8 @@ import { Entropy } from './entropy.js';
 import type { Executor, Exit } from './executor.js';
 import type { GuestAbi } from './guest-abi.js';
 import { type MachineHooks, NO_HOOKS, type RunResult, type StopEvent } from './hooks.js';
+import type { Host, HostSource } from './host/host.js';
+import { NO_HOST } from './host/no-host.js';
 import { updateCpuDeadline } from './kernel/itimer.js';
 import type { MessageQueue } from './kernel/message-queue.js';
 import { Semaphores } from './kernel/semaphore.js';
@@ -59,6 +61,8 @@ export interface MachineParts {
   readonly abi: GuestAbi;
   readonly loader: ProgramLoader;
   readonly syscalls: SyscallTable;
+  /** The gateway; absent: nothing is outside. */
+  readonly host?: Host;
 }
 
 export class Machine {
@@ -69,6 +73,9 @@ export class Machine {
   readonly abi: GuestAbi;
   readonly loader: ProgramLoader;
   readonly syscalls: SyscallTable;
+  readonly host: Host;
+  /** What is woken by an event of the host: the key of the file that asked for it. */
+  readonly hostKeys = new Map<HostSource, WaitKey>();
 
   readonly processes = new Map<Pid, Process>();
   readonly threads = new Map<Tid, Thread>();
@@ -105,6 +112,7 @@ export class Machine {
     this.abi = parts.abi;
     this.loader = parts.loader;
     this.syscalls = parts.syscalls;
+    this.host = parts.host ?? NO_HOST;
     this.clock = new VirtualClock(parts.config.epoch);
     this.entropy = new Entropy(parts.config.seed);
     this.hostname = parts.config.hostname;
@@ -220,6 +228,16 @@ export class Machine {
   /** Somebody sleeps on the key or watches it. */
   isAwaited(key: WaitKey): boolean {
     return this.waiters.has(key) || this.watchers.has(key);
+  }
+
+  /** Lets in what has come from the host since the last time: between two runs, that is at the end of a slice. True when something came. */
+  enterHostEvents(): boolean {
+    const events = this.host.drain();
+    for (const { source } of events) {
+      const key = this.hostKeys.get(source);
+      if (key !== undefined) this.wake(key);
+    }
+    return events.length > 0;
   }
 
   /** Threads asleep on a key, first come first. */

@@ -1,0 +1,199 @@
+/** Files and directories of the host by node:fs, synchronously. */
+import * as fs from 'node:fs';
+import { EFBIG, ENXIO, EOPNOTSUPP, EROFS } from '../kernel/errno.js';
+import type { FileStat } from '../kernel/file/stat.js';
+import { Handles } from './handles.js';
+import type { HostDirectoryEntry, HostFiles, HostStatfs, OpenRequest, TimeChange } from './host.js';
+import { attempt, perform } from './node-errors.js';
+import { fileStat } from './node-stat.js';
+import { hostFlags, mayWrite } from './open-flags.js';
+import { pathBytes, pathText } from './path-text.js';
+import type { HostPlace } from './place.js';
+
+const BIG = { bigint: true } as const;
+const S_IFMT = 0o170000;
+const S_IFLNK = 0o120000;
+const NS = 1_000_000_000n;
+
+const DT = { UNKNOWN: 0, FIFO: 1, CHR: 2, DIR: 4, BLK: 6, REG: 8, LNK: 10, SOCK: 12 } as const;
+
+export class NodeFiles implements HostFiles {
+  private readonly handles = new Handles<number>();
+
+  /** `readOnly`: every request that would change something answers -EROFS. */
+  constructor(
+    private readonly place: HostPlace,
+    private readonly readOnly: boolean,
+  ) {}
+
+  open({ path, flags, mode, umask }: OpenRequest): number {
+    if (this.readOnly && mayWrite(flags)) return -EROFS;
+    const descriptor = this.at(path, (host) => withUmask(umask, () => fs.openSync(host, hostFlags(flags), mode)));
+    if (descriptor < 0) return descriptor;
+    const stat = attempt(() => fs.fstatSync(descriptor));
+    if (typeof stat === 'object' && (stat.isFile() || stat.isDirectory())) return this.handles.add(descriptor);
+    fs.closeSync(descriptor);
+    return typeof stat === 'number' ? stat : -ENXIO;
+  }
+
+  close(handle: number): void {
+    fs.closeSync(this.handles.remove(handle));
+  }
+
+  pread(handle: number, into: Uint8Array, at: number): number {
+    if (!Number.isSafeInteger(at + into.length)) return 0;
+    return attempt(() => fs.readSync(this.handles.get(handle), into, 0, into.length, at));
+  }
+
+  pwrite(handle: number, from: Uint8Array, at: number): number {
+    if (!Number.isSafeInteger(at + from.length)) return -EFBIG;
+    return attempt(() => fs.writeSync(this.handles.get(handle), from, 0, from.length, at));
+  }
+
+  fstat(handle: number): FileStat | number {
+    return attempt(() => fileStat(fs.fstatSync(this.handles.get(handle), BIG)));
+  }
+
+  truncate(handle: number, size: number): number {
+    if (!Number.isSafeInteger(size)) return -EFBIG;
+    return perform(() => fs.ftruncateSync(this.handles.get(handle), size));
+  }
+
+  sync(handle: number, dataOnly: boolean): number {
+    const descriptor = this.handles.get(handle);
+    return perform(() => (dataOnly ? fs.fdatasyncSync(descriptor) : fs.fsyncSync(descriptor)));
+  }
+
+  lstat(path: string): FileStat | number {
+    return this.at(path, (host) => fileStat(fs.lstatSync(host, BIG)));
+  }
+
+  statfs(path: string): HostStatfs | number {
+    return this.at(path, (host) => {
+      const { type, bsize, blocks, bfree, bavail, files, ffree } = fs.statfsSync(host);
+      return { type, blockSize: bsize, blocks, free: bfree, available: bavail, files, freeFiles: ffree };
+    });
+  }
+
+  readlink(path: string): string | number {
+    return this.at(path, (host) => pathText(fs.readlinkSync(host, 'buffer')));
+  }
+
+  readdir(path: string): readonly HostDirectoryEntry[] | number {
+    return this.at(path, (host) => {
+      return fs.readdirSync(host, { withFileTypes: true, encoding: 'buffer' }).map((entry) => {
+        return { name: pathText(entry.name), type: entryType(entry) };
+      });
+    });
+  }
+
+  mkdir(path: string, mode: number, umask: number): number {
+    return this.change(path, (host) => withUmask(umask, () => fs.mkdirSync(host, mode)));
+  }
+
+  rmdir(path: string): number {
+    return this.change(path, (host) => fs.rmdirSync(host));
+  }
+
+  unlink(path: string): number {
+    return this.change(path, (host) => fs.unlinkSync(host));
+  }
+
+  rename(from: string, to: string): number {
+    return this.change(to, (hostTo) => this.at(from, (hostFrom) => perform(() => fs.renameSync(hostFrom, hostTo))));
+  }
+
+  link(from: string, to: string): number {
+    return this.change(to, (hostTo) => this.at(from, (hostFrom) => perform(() => fs.linkSync(hostFrom, hostTo))));
+  }
+
+  symlink(target: string, path: string): number {
+    return this.change(path, (host) => fs.symlinkSync(Buffer.from(pathBytes(target)), host));
+  }
+
+  chmod(path: string, mode: number): number {
+    return this.change(path, (host) => (isLink(host) ? -EOPNOTSUPP : perform(() => fs.chmodSync(host, mode))));
+  }
+
+  chown(path: string, uid: number, gid: number): number {
+    return this.change(path, (host) => fs.lchownSync(host, uid, gid));
+  }
+
+  utimes(path: string, accessed: TimeChange, modified: TimeChange): number {
+    return this.change(path, (host) => {
+      const old = fs.lstatSync(host, BIG);
+      fs.lutimesSync(host, seconds(accessed, old.atimeNs), seconds(modified, old.mtimeNs));
+    });
+  }
+
+  access(path: string, mode: number): number {
+    if (this.readOnly && mode & 2) return -EROFS;
+    return this.at(path, (host) => (isLink(host) ? 0 : perform(() => fs.accessSync(host, mode))));
+  }
+
+  fchmod(handle: number, mode: number): number {
+    return this.changeOpen(handle, (descriptor) => fs.fchmodSync(descriptor, mode));
+  }
+
+  fchown(handle: number, uid: number, gid: number): number {
+    return this.changeOpen(handle, (descriptor) => fs.fchownSync(descriptor, uid, gid));
+  }
+
+  futimes(handle: number, accessed: TimeChange, modified: TimeChange): number {
+    return this.changeOpen(handle, (descriptor) => {
+      const old = fs.fstatSync(descriptor, BIG);
+      fs.futimesSync(descriptor, seconds(accessed, old.atimeNs), seconds(modified, old.mtimeNs));
+    });
+  }
+
+  /** Does something with the host's path. */
+  private at<T>(path: string, what: (host: Buffer) => T): T | number {
+    const host = this.place.locate(path);
+    return typeof host === 'number' ? host : attempt(() => what(host));
+  }
+
+  /** The same for what changes the host: 0 or -errno. */
+  private change(path: string, what: (host: Buffer) => unknown): number {
+    return this.readOnly ? -EROFS : statusOf(this.at(path, what));
+  }
+
+  private changeOpen(handle: number, what: (descriptor: number) => void): number {
+    return this.readOnly ? -EROFS : perform(() => what(this.handles.get(handle)));
+  }
+}
+
+/** Creates under the guest's umask instead of the server's. */
+function withUmask<T>(umask: number, create: () => T): T {
+  const own = process.umask(umask);
+  try {
+    return create();
+  } finally {
+    process.umask(own);
+  }
+}
+
+/** What a change answered, where it answered anything. */
+function statusOf(answer: unknown): number {
+  return typeof answer === 'number' ? answer : 0;
+}
+
+function isLink(host: Buffer): boolean {
+  return (fs.lstatSync(host).mode & S_IFMT) === S_IFLNK;
+}
+
+/** Node takes seconds as a double: within about 0.2 us of what was asked for. */
+function seconds(change: TimeChange, old: bigint): number {
+  if (change === 'now') return Date.now() / 1000;
+  const ns = change ?? old;
+  return Number(ns / NS) + Number(ns % NS) / 1e9;
+}
+
+function entryType(entry: fs.Dirent<Buffer>): number {
+  if (entry.isFile()) return DT.REG;
+  if (entry.isDirectory()) return DT.DIR;
+  if (entry.isSymbolicLink()) return DT.LNK;
+  if (entry.isFIFO()) return DT.FIFO;
+  if (entry.isSocket()) return DT.SOCK;
+  if (entry.isCharacterDevice()) return DT.CHR;
+  return entry.isBlockDevice() ? DT.BLK : DT.UNKNOWN;
+}

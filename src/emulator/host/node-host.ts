@@ -1,0 +1,42 @@
+/** The gateway to the machine that the server runs on. */
+import { EventQueue } from './event-queue.js';
+import type { Host, HostEvent, HostInputs } from './host.js';
+import { hostInputs } from './inputs.js';
+import { NodeFiles } from './node-files.js';
+import { NodeStreams } from './node-streams.js';
+import { HostPlace } from './place.js';
+
+export interface NodeHostOptions {
+  /** The guest's root directory on the host; undefined: the host's own. */
+  readonly root?: string | undefined;
+  /** Nothing on the host is changed: EROFS. */
+  readonly readOnly?: boolean;
+  /** Descriptors of the server that the guest inherits as 0, 1 and 2. */
+  readonly descriptors?: readonly [number, number, number];
+}
+
+export class NodeHost implements Host {
+  readonly inputs: HostInputs;
+  readonly files: NodeFiles;
+  readonly streams: NodeStreams;
+  private readonly events = new EventQueue();
+
+  /** Throws Node's error when the root does not exist. */
+  constructor({ root, readOnly = false, descriptors = [0, 1, 2] }: NodeHostOptions = {}) {
+    this.inputs = hostInputs(root === undefined ? undefined : '/');
+    this.files = new NodeFiles(new HostPlace(root), readOnly);
+    this.streams = new NodeStreams(this.events, readOnly, descriptors);
+  }
+
+  wait(atMost: number | undefined): Promise<void> {
+    return this.events.wait(atMost);
+  }
+
+  interruptWait(): void {
+    this.events.interrupt();
+  }
+
+  drain(): readonly HostEvent[] {
+    return this.events.drain();
+  }
+}
