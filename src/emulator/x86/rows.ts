@@ -7,10 +7,12 @@ import { sseFloat } from './lift/sse-float.js';
 import { sseFloatConvert } from './lift/sse-float-convert.js';
 import { sseFloatMmx } from './lift/sse-float-mmx.js';
 import { vectorArithmetic } from './lift/vector-arithmetic.js';
+import { vectorCipher } from './lift/vector-cipher.js';
 import { vectorElement } from './lift/vector-element.js';
 import { vectorMoves } from './lift/vector-moves.js';
 import { vectorShift } from './lift/vector-shift.js';
 import { vectorShuffle } from './lift/vector-shuffle.js';
+import { vectorStrings } from './lift/vector-strings.js';
 import { x87 } from './lift/x87.js';
 import { x87Control } from './lift/x87-control.js';
 import { x87State } from './lift/x87-state.js';
@@ -28,6 +30,8 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...vectorShift,
   ...vectorShuffle,
   ...vectorElement,
+  ...vectorStrings,
+  ...vectorCipher,
   ...x87,
   ...x87Control,
   ...x87State,

@@ -62,6 +62,41 @@ function sumOfDifferences(b: Lifter, x: Value, y: Value): Value {
   return b.op('i64x2.shr_u', twice, b.i32(32));
 }
 
+/** MPSADBW: sums of four absolute differences, of eight places of dst and one of src. */
+function sumsAtPlaces(b: Lifter, x: Value, y: Value): Value {
+  const chosen = b.insn.immediate8;
+  const [first, other] = [chosen & 4, 4 * (chosen & 3)];
+  const differences = [0, 1, 2, 3].map((i) => {
+    const place = b.shuffle(
+      x,
+      x,
+      Uint8Array.from({ length: 16 }, (_, byte) => (first + i + byte) & 15),
+    );
+    const wide = b.op('i16x8.extend_low_i8x16_u', place);
+    const same = b.op('i16x8.splat', b.op(`i8x16.extract_lane_u.${other + i}`, y));
+    return b.op('i16x8.abs', b.op('i16x8.sub', wide, same));
+  });
+  return differences.reduce((p, q) => b.op('i16x8.add', p, q));
+}
+
+/** PHMINPOSUW: the least word of src, then its index; zeros above them. */
+function leastWord(b: Lifter, x: Value): Value {
+  const numbered = (half: 'low' | 'high', first: number): Value => {
+    const wide = b.op('i32x4.shl', b.op(`i32x4.extend_${half}_i16x8_u`, x), b.i32(16));
+    const places = Uint8Array.from({ length: 16 }, (_, i) => (i & 3 ? 0 : first + (i >> 2)));
+    return b.op('v128.or', wide, b.v128(places));
+  };
+  let least = b.op('i32x4.min_u', numbered('low', 0), numbered('high', 4));
+  for (const lanes of [
+    [2, 3, 2, 3],
+    [1, 1, 1, 1],
+  ]) {
+    least = b.op('i32x4.min_u', least, b.shuffle(least, least, laneIndices(4, lanes)));
+  }
+  const turned = b.op('i32.rotl', b.op('i32x4.extract_lane.0', least), b.i32(16));
+  return b.op('i32x4.replace_lane.0', splat(b, 1, 0), turned);
+}
+
 /** PSIGN: dst negated where src is negative, zero where it is zero. */
 function withSign(bytes: number): Binary {
   const shape = shapeOf(bytes);
@@ -154,6 +189,8 @@ export const vectorArithmetic: readonly InsnRow[] = [
   row(Mnemonic.Phsubw, joining(neighbours(2, 'sub'))),
   row(Mnemonic.Phsubd, joining(neighbours(4, 'sub'))),
   row(Mnemonic.Phsubsw, joining(neighbours(2, 'sub_sat_s'))),
+  row(Mnemonic.Mpsadbw, binary(sumsAtPlaces)),
+  row(Mnemonic.Phminposuw, unary(leastWord)),
   row(Mnemonic.Pabsb, unary(absolute('i8x16'))),
   row(Mnemonic.Pabsw, unary(absolute('i16x8'))),
   row(Mnemonic.Pabsd, unary(absolute('i32x4'))),

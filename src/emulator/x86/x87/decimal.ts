@@ -3,7 +3,7 @@ import type { Value } from '../../ir/op-builder.js';
 import { type Subroutine, subroutine } from '../../ir/subroutine.js';
 import { EXCEPTION } from '../softfloat/mxcsr.js';
 import { extendInteger } from './extended.js';
-import { push } from './stack.js';
+import { push, readSt } from './stack.js';
 import { leaveTop, roundTop } from './store.js';
 
 const DIGITS_LOW = 16;
@@ -29,6 +29,8 @@ export const loadDecimal = subroutine('x87.load.decimal', 'li>', (b, low, high) 
 /** FBSTP: () → the low 16 digits, two digits and the sign, stopped. */
 export const storeDecimal = subroutine('x87.store.decimal', '>lii', (b) => {
   const [integer, found] = b.call(roundTop, b.i32(64), b.i32(0)) as [Value, Value];
+  // Of a number that rounds to zero, too, the sign is stored.
+  const sign = b.and(readSt(b, b.i32(0)).signExponent, b.i32(0x8000));
   const negative = b.ltS(integer, b.i64(0));
   const magnitude = b.select(negative, b.sub(b.i64(0), integer), integer);
   const tooLarge = b.gtU(magnitude, b.i64(LARGEST));
@@ -45,11 +47,7 @@ export const storeDecimal = subroutine('x87.store.decimal', '>lii', (b) => {
   for (let i = 0; i < DIGITS_LOW; i++) low = b.or(low, b.shl(next(), b.i64(4 * i)));
   for (const shift of [0, 4]) high = b.or(high, b.shl(b.wrap(next()), b.i32(shift)));
   const stopped = b.call1(leaveTop, flags, b.i32(1));
-  return [
-    b.select(bad, b.i64(INDEFINITE_LOW), low),
-    b.select(bad, b.i32(INDEFINITE_HIGH), b.or(high, b.shl(negative, b.i32(15)))),
-    stopped,
-  ];
+  return [b.select(bad, b.i64(INDEFINITE_LOW), low), b.select(bad, b.i32(INDEFINITE_HIGH), b.or(high, sign)), stopped];
 });
 
 export const decimalSubroutines: readonly Subroutine[] = [loadDecimal, storeDecimal];
