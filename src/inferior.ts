@@ -1,0 +1,395 @@
+/**
+ * The debugged programs: binds the protocol's `Target` to the emulator's machine and the probe engine. Alone knows all three. Lives as long as the
+ * machine; clients come and go.
+ */
+
+import type { AgentMachine } from './agent-expression/evaluate.js';
+import type { StopEvent as MachineStop } from './emulator/hooks.js';
+import type { Machine } from './emulator/machine.js';
+import type { Process } from './emulator/process.js';
+import type { SigInfo } from './emulator/signals.js';
+import { SIGNAL } from './emulator/signals.js';
+import type { Thread } from './emulator/thread.js';
+import { CodePoints, isCodeKind } from './inferior/code-points.js';
+import { Control } from './inferior/control.js';
+import { readMemory, writeMemory } from './inferior/debug-space.js';
+import { Debugged, idOf } from './inferior/debugged.js';
+import { debuggerHooks } from './inferior/hooks.js';
+import { type LaunchSettings, ProgramLauncher, type ProgramStarter, type StartupEnd } from './inferior/launcher.js';
+import { osData } from './inferior/os-data.js';
+import type { ProbeHooks } from './inferior/probe-hooks.js';
+import { readRegister, writeRegister } from './inferior/registers.js';
+import { readSigInfo, SignalRules, writeSigInfo } from './inferior/signals.js';
+import { threadLocalAddress } from './inferior/thread-local.js';
+import { TraceSites } from './inferior/tracing.js';
+import { WatchPoints } from './inferior/watch-points.js';
+import { type RegisterRow, registerSet } from './register-set.js';
+import { agentMachine, NO_VARIABLES } from './rsp/agent-machine.js';
+import { EBUSY, EPERM, ESRCH, type Rejected, rejected } from './rsp/error-code.js';
+import type { ResumeAction, StopEvent } from './rsp/stop-event.js';
+import type { ProcessInfo, Target, ThreadInfo } from './rsp/target.js';
+import {
+  BREAKPOINT_KINDS,
+  type BreakpointRequest,
+  type Breakpoints,
+  EVENT_KINDS,
+  type EventReports,
+  type HostIo,
+  type Launcher,
+  type NonStop,
+  type OsData,
+  type SigInfoAccess,
+  type SyscallCatch,
+  type ThreadLocalStorage,
+} from './rsp/target-abilities.js';
+import type { ThreadId } from './rsp/thread-id.js';
+import { TraceRecorder } from './rsp/tracing/trace-recorder.js';
+import type { Pid } from './types.js';
+
+export interface InferiorParts {
+  readonly machine: Machine;
+  /** The probe engine; `sees` gets what agent expressions of a thread see. */
+  readonly probes: (agentMachine: (thread: Thread) => AgentMachine) => ProbeHooks;
+  readonly starter: ProgramStarter;
+  readonly launch: LaunchSettings;
+  readonly hostIo?: HostIo;
+  /** Text that commands at breakpoints and tracepoints print. */
+  print(text: Uint8Array): void;
+  /** A program signals the server. */
+  rootSignal(info: SigInfo): void;
+}
+
+/** What `run` came back for; reports are fetched with `next`. */
+export type Progress =
+  | { readonly kind: 'report' | 'limit' | 'exited' }
+  /** Nobody can run before the host brings something, or virtual time reaches the deadline (ns). */
+  | { readonly kind: 'idle'; readonly deadline: number | undefined }
+  /** The debugger holds everybody. */
+  | { readonly kind: 'held' };
+
+export class Inferior implements Target {
+  readonly control: Control;
+  readonly signals = new SignalRules();
+  readonly tracing: TraceRecorder;
+  readonly osData: OsData;
+  readonly hostIo?: HostIo;
+
+  private readonly machine: Machine;
+  private readonly debugged = new Debugged();
+  private readonly codePoints: CodePoints;
+  private readonly watchPoints: WatchPoints;
+  private readonly programs: ProgramLauncher;
+  private readonly probes: ProbeHooks;
+  private readonly rows: readonly RegisterRow[];
+  private readonly hardwareStops = new WeakSet<Thread>();
+  private readonly print: (text: Uint8Array) => void;
+
+  constructor(parts: InferiorParts) {
+    const { machine } = parts;
+    this.machine = machine;
+    this.print = parts.print;
+    this.rows = registerSet(machine.config.cpu === 'v3');
+    this.osData = osData(machine);
+    if (parts.hostIo !== undefined) this.hostIo = parts.hostIo;
+    const agent = (thread: Thread): AgentMachine => this.agentMachine(thread);
+    this.probes = parts.probes(agent);
+    this.watchPoints = new WatchPoints({ agentMachine: agent });
+    this.codePoints = new CodePoints({
+      sites: this.probes,
+      agentMachine: agent,
+      stopped: (thread, hardware) => this.noteBreakpoint(thread, hardware),
+    });
+    this.control = new Control(machine, this.debugged, {
+      isHardware: (thread) => this.hardwareStops.has(thread),
+      watchReport: (thread) => this.watchPoints.reportOf(thread),
+      resumed: (thread, how) => this.probes.resumed(thread, how),
+    });
+    const traceSites = new TraceSites(this.debugged, this.probes);
+    this.tracing = new TraceRecorder({
+      target: this,
+      sites: traceSites,
+      now: () => {
+        const { seconds, nanoseconds } = machine.clock.realtime;
+        return seconds * 1e6 + Math.floor(nanoseconds / 1000);
+      },
+      print: this.print,
+    });
+    traceSites.recorder = this.tracing;
+    this.programs = new ProgramLauncher(machine, parts.starter, parts.launch, (event) => this.take(event));
+    machine.hooks = debuggerHooks({
+      debugged: this.debugged,
+      control: this.control,
+      probes: this.probes,
+      codePoints: this.codePoints,
+      watchPoints: this.watchPoints,
+      rules: this.signals,
+      traceSites,
+      launching: this.programs,
+      rootSignal: parts.rootSignal,
+    });
+  }
+
+  // ---- running, for the host's loop
+
+  /** Starts the program of the command line, or of `vRun`. Its first stop, or how it failed to start. */
+  start(program: string | undefined, args: readonly string[]): StopEvent | StartupEnd | Rejected {
+    const started = this.programs.launch(program, args);
+    if (!('pid' in started)) return started;
+    this.debugged.add(started, false);
+    return this.firstStop(started);
+  }
+
+  private firstStop(process: Process): StopEvent {
+    this.machine.scheduler.holdAll(process);
+    const [thread] = process.threads.values();
+    if (thread === undefined) throw new Error(`process ${process.pid} has no thread`);
+    const stop: StopEvent = { kind: 'signal', thread: idOf(thread), signal: SIGNAL.TRAP };
+    this.debugged.record(thread).stop = stop;
+    return stop;
+  }
+
+  resume(actions: readonly ResumeAction[]): void {
+    this.control.resume(actions);
+  }
+
+  interrupt(): void {
+    this.control.interrupt();
+  }
+
+  /** Runs guest code for about `limit` instructions. */
+  run(limit: number): Progress {
+    if (this.control.hasReport) return { kind: 'report' };
+    if (!this.control.runs) return { kind: 'held' };
+    const result = this.machine.run(limit);
+    if (result.kind !== 'stop') return result;
+    this.take(result.event);
+    return { kind: this.control.hasReport ? 'report' : 'limit' };
+  }
+
+  private take(event: MachineStop): void {
+    this.control.take(event);
+    if (event.kind === 'process-exit') this.debugged.remove(event.process);
+  }
+
+  /** The report that the client waits for, or the next one of non-stop mode. */
+  nextReport(): StopEvent | undefined {
+    return this.control.next();
+  }
+
+  // ---- what can be read
+
+  processes(): readonly ProcessInfo[] {
+    return this.debugged.all().map(({ process, attached }) => ({ pid: process.pid, attached }));
+  }
+
+  threads(): readonly ThreadInfo[] {
+    return this.debugged.threads().map(infoOf);
+  }
+
+  thread(id: ThreadId): ThreadInfo | undefined {
+    const thread = this.debugged.thread(id);
+    return thread && infoOf(thread);
+  }
+
+  registers(): readonly RegisterRow[] {
+    return this.rows;
+  }
+
+  readRegister(id: ThreadId, row: RegisterRow, into: Uint8Array): boolean {
+    const thread = this.debugged.thread(id);
+    return thread !== undefined && readRegister(this.machine, thread, row, into);
+  }
+
+  writeRegister(id: ThreadId, row: RegisterRow, bytes: Uint8Array): boolean {
+    const thread = this.debugged.thread(id);
+    return thread !== undefined && writeRegister(this.machine, thread, row, bytes);
+  }
+
+  readMemory(pid: Pid, address: bigint, into: Uint8Array): number {
+    const process = this.debugged.get(pid)?.process;
+    return process === undefined ? 0 : readMemory(process, address, into);
+  }
+
+  writeMemory(pid: Pid, address: bigint, bytes: Uint8Array): boolean {
+    const process = this.debugged.get(pid)?.process;
+    return process !== undefined && writeMemory(process, address, bytes);
+  }
+
+  auxv(pid: Pid): Uint8Array | undefined {
+    const process = this.debugged.get(pid)?.process;
+    if (process === undefined) return undefined;
+    const words = process.image.auxv.flatMap(([type, value]) => [BigInt(type), value]);
+    return new Uint8Array(BigUint64Array.from(words).buffer);
+  }
+
+  executable(pid: Pid): string | undefined {
+    return this.debugged.get(pid)?.process.image.exe;
+  }
+
+  // ---- ends
+
+  kill(pid: Pid): void {
+    const process = this.forget(pid);
+    if (process === undefined) return;
+    this.machine.doom(process, { kind: 'killed', signal: SIGNAL.KILL, core: false });
+    this.settle();
+  }
+
+  /** Threads that stopped for a signal keep it, if the client lets the program have such. */
+  detach(pid: Pid): void {
+    const threads = [...(this.debugged.get(pid)?.process.threads.values() ?? [])];
+    const process = this.forget(pid);
+    if (process === undefined) return;
+    for (const thread of threads) {
+      const record = this.debugged.record(thread);
+      const { stop } = record;
+      record.stop = undefined;
+      record.traceSteps = [];
+      if (!thread.held) continue;
+      this.probes.resumed(thread, 'continue');
+      this.machine.scheduler.release(thread, { kind: 'continue' }, this.signals.ofDetach(stop));
+    }
+  }
+
+  /** Takes the process out of the debugger's hands. */
+  private forget(pid: Pid): Process | undefined {
+    const process = this.debugged.get(pid)?.process;
+    if (process === undefined) return undefined;
+    this.codePoints.removeAll(pid);
+    this.watchPoints.removeAll(process);
+    this.control.forget(process);
+    this.debugged.remove(process);
+    if (this.debugged.all().length === 0) this.control.forgetReports();
+    return process;
+  }
+
+  /** Ends what was doomed, without running guest code. */
+  private settle(): void {
+    for (;;) {
+      const result = this.machine.run(0);
+      if (result.kind !== 'stop') return;
+      this.take(result.event);
+    }
+  }
+
+  // ---- abilities
+
+  readonly breakpoints: Breakpoints = {
+    kinds: new Set(BREAKPOINT_KINDS),
+    insert: (request) => this.insertBreakpoint(request),
+    remove: (breakpoint) => {
+      const process = this.debugged.get(breakpoint.pid)?.process;
+      if (isCodeKind(breakpoint.kind)) this.codePoints.remove(breakpoint);
+      else if (process !== undefined) this.watchPoints.remove(process, breakpoint);
+      return undefined;
+    },
+    removeAll: () => {
+      this.codePoints.removeAllButPersistent();
+      for (const { process } of this.debugged.all()) this.watchPoints.removeAll(process);
+    },
+  };
+
+  private insertBreakpoint(request: BreakpointRequest): Rejected | undefined {
+    const process = this.debugged.get(request.pid)?.process;
+    if (process === undefined) return rejected(ESRCH);
+    return isCodeKind(request.kind)
+      ? this.codePoints.insert(process, request)
+      : this.watchPoints.insert(process, request);
+  }
+
+  private noteBreakpoint(thread: Thread, hardware: boolean): void {
+    if (hardware) this.hardwareStops.add(thread);
+    else this.hardwareStops.delete(thread);
+  }
+
+  readonly sigInfo: SigInfoAccess = {
+    read: (id) => {
+      const thread = this.debugged.thread(id);
+      if (thread === undefined) return rejected(ESRCH);
+      return readSigInfo(this.machine, thread, this.debugged.record(thread).stop);
+    },
+    write: (id, offset, bytes) => {
+      const thread = this.debugged.thread(id);
+      if (thread === undefined) return rejected(ESRCH);
+      return writeSigInfo(this.machine, thread, this.debugged.record(thread).stop, { offset, bytes });
+    },
+  };
+
+  readonly launcher: Launcher = {
+    run: (program, args) => {
+      const started = this.start(program, args);
+      if ('startupEnd' in started) return rejected(ESRCH, `the program ${endText(started)} before it began`);
+      return started;
+    },
+    restart: () => {
+      for (const { pid } of this.processes()) this.kill(pid);
+      return this.launcher.run(undefined, []);
+    },
+    attach: (pid) => this.attach(pid),
+    setEnvironment: (name, value) => this.programs.setEnvironment(name, value),
+    unsetEnvironment: (name) => this.programs.unsetEnvironment(name),
+    resetEnvironment: () => this.programs.resetEnvironment(),
+    setWorkingDirectory: (path) => this.programs.setWorkingDirectory(path),
+    setStartWithShell: (on) => this.programs.setStartWithShell(on),
+    setRandomization: (on) => this.programs.setRandomization(on),
+  };
+
+  /** Only a process of this machine: others are beyond reach. */
+  private attach(pid: Pid): StopEvent | Rejected {
+    const process = this.machine.processes.get(pid);
+    if (process === undefined || process.status !== undefined) {
+      return rejected(ESRCH, `no process ${pid}: sidestep debugs only what runs inside it`);
+    }
+    if (process === this.machine.root) return rejected(EPERM, 'this is the server itself');
+    if (this.debugged.has(process)) return rejected(EBUSY, `process ${pid} is being debugged already`);
+    this.debugged.add(process, true);
+    const stop = this.firstStop(process);
+    if (this.control.nonStop) this.control.add(stop);
+    return stop;
+  }
+
+  readonly events: EventReports = {
+    kinds: new Set(EVENT_KINDS),
+    report: (kinds) => {
+      this.control.reported = kinds;
+    },
+  };
+
+  readonly syscalls: SyscallCatch = {
+    catch: (pid, numbers) => {
+      const debugged = this.debugged.get(pid);
+      if (debugged !== undefined) debugged.caught = numbers;
+    },
+  };
+
+  readonly nonStop: NonStop = {
+    set: (on) => {
+      this.control.nonStop = on;
+      return undefined;
+    },
+    stops: () => this.control.stops(),
+  };
+
+  readonly threadLocal: ThreadLocalStorage = {
+    address: (id, offset, linkMap) => {
+      const thread = this.debugged.thread(id);
+      if (thread === undefined) return rejected(ESRCH);
+      return threadLocalAddress(thread.process, this.machine.abi.threadPointer(thread.cpu), offset, linkMap);
+    },
+  };
+
+  private agentMachine(thread: Thread): AgentMachine {
+    return agentMachine(this, idOf(thread), NO_VARIABLES, this.print);
+  }
+}
+
+/** `exited with code 127`, `terminated with signal 9`: gdbserver's words. */
+export function endText({ startupEnd }: StartupEnd): string {
+  return startupEnd.kind === 'exited'
+    ? `exited with code ${startupEnd.code}`
+    : `terminated with signal ${startupEnd.signal}`;
+}
+
+function infoOf(thread: Thread): ThreadInfo {
+  return { pid: thread.process.pid, tid: thread.tid, name: thread.name, core: 0 };
+}

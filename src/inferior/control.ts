@@ -1,0 +1,228 @@
+/**
+ * Who of the debugged threads runs, and what the client is told: resume actions in, reports out.
+ *
+ * All-stop: one report answers one resume, and everything is held when it is given; what happens meanwhile waits in `pending` for the next resume.
+ * Non-stop: every thread is held and let go by itself, and each stop is a report.
+ */
+import type { StopEvent as MachineStop } from '../emulator/hooks.js';
+import type { Machine } from '../emulator/machine.js';
+import type { Process } from '../emulator/process.js';
+import { bit, SIGNAL } from '../emulator/signals.js';
+import type { Thread, ResumeAction as ThreadAction } from '../emulator/thread.js';
+import type { ResumeAction, StopEvent } from '../rsp/stop-event.js';
+import type { EventKind } from '../rsp/target-abilities.js';
+import { unreachable } from '../types.js';
+import { type Debugged, idOf } from './debugged.js';
+import { interruption } from './signals.js';
+import type { WatchReport } from './watch-points.js';
+
+/** What is told beside the thread: facts that the machine's own events do not carry. */
+export interface StopFacts {
+  /** Of a thread that a breakpoint has just stopped. */
+  isHardware(thread: Thread): boolean;
+  watchReport(thread: Thread): WatchReport | undefined;
+  /** The debugger lets the thread go on at its present ip. */
+  resumed(thread: Thread, how: 'continue' | 'step'): void;
+}
+
+export class Control {
+  nonStop = false;
+  /** Events that the client wants to hear of. */
+  reported: ReadonlySet<EventKind> = new Set();
+  private readonly pending: StopEvent[] = [];
+  /** All-stop: the client waits for a report. */
+  private owesReport = false;
+  private interruptWanted = false;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly debugged: Debugged,
+    private readonly facts: StopFacts,
+  ) {}
+
+  // ---- resuming
+
+  resume(actions: readonly ResumeAction[]): void {
+    if (!this.nonStop) this.owesReport = true;
+    for (const action of actions) {
+      const thread = this.debugged.thread(action.thread);
+      if (thread === undefined) continue;
+      if (action.kind === 'stop') this.pause(thread);
+      else if (thread.held) this.letGo(thread, action);
+    }
+  }
+
+  private letGo(thread: Thread, action: Exclude<ResumeAction, { kind: 'stop' }>): void {
+    const record = this.debugged.record(thread);
+    record.stop = undefined;
+    record.retiredAtResume = thread.retired;
+    record.traceSteps = [];
+    const { scheduler } = this.machine;
+    this.facts.resumed(thread, action.kind === 'continue' ? 'continue' : 'step');
+    scheduler.release(thread, threadAction(action), action.kind === 'range' ? 0 : action.signal);
+  }
+
+  /** Non-stop: a `stop` action. */
+  private pause(thread: Thread): void {
+    if (thread.held) return;
+    this.machine.scheduler.hold(thread);
+    this.add({ kind: 'paused', thread: idOf(thread) });
+  }
+
+  /** Ctrl-C. Served at the end of the running slice. */
+  interrupt(): void {
+    this.interruptWanted = true;
+    this.machine.requestStop();
+  }
+
+  /** Is there a thread of the machine, debugged or not, that may run or wakes up by itself? */
+  get runs(): boolean {
+    for (const thread of this.machine.threads.values()) if (!thread.held) return true;
+    return false;
+  }
+
+  // ---- reports
+
+  /** The next report that the client shall get now. */
+  next(): StopEvent | undefined {
+    if (this.nonStop) return this.pending.shift();
+    if (!this.owesReport) return undefined;
+    const event = this.pending.shift() ?? this.noneResumed();
+    if (event === undefined) return undefined;
+    this.owesReport = false;
+    this.interruptWanted = false;
+    this.holdAll();
+    return event;
+  }
+
+  /** Whether `next` would say something. */
+  get hasReport(): boolean {
+    if (this.nonStop) return this.pending.length > 0;
+    return this.owesReport && (this.pending.length > 0 || this.noneResumed() !== undefined);
+  }
+
+  holdAll(): void {
+    for (const thread of this.debugged.threads()) this.machine.scheduler.hold(thread);
+  }
+
+  /** Everybody that was resumed is gone, others are held: nothing would ever be reported. */
+  private noneResumed(): StopEvent | undefined {
+    const threads = this.debugged.threads();
+    const [first] = threads;
+    if (first === undefined || threads.some((thread) => !thread.held)) return undefined;
+    return this.reported.has('no-resumed') ? { kind: 'no-resumed' } : { kind: 'paused', thread: idOf(first) };
+  }
+
+  /** Non-stop: a new thread waits for the client, while its parent goes on. */
+  reportCreated(thread: Thread): void {
+    this.machine.scheduler.hold(thread);
+    this.add({ kind: 'thread-created', thread: idOf(thread) });
+  }
+
+  /** A report by somebody else than the machine. */
+  add(event: StopEvent): void {
+    this.pending.push(event);
+    if (!('thread' in event)) return;
+    const thread = this.debugged.thread(event.thread);
+    if (thread !== undefined) this.debugged.record(thread).stop = event;
+  }
+
+  /** The client has let go of the process, or killed it: nothing more is told about it. */
+  forget({ pid }: Process): void {
+    const others = this.pending.filter((event) => pidOf(event) !== pid);
+    this.pending.splice(0, this.pending.length, ...others);
+  }
+
+  /** No client knows of the reports that wait: the next one asks for the state of all. */
+  forgetReports(): void {
+    this.pending.length = 0;
+    this.owesReport = false;
+    this.interruptWanted = false;
+  }
+
+  /** Non-stop: the reports of all threads that are stopped. */
+  stops(): readonly StopEvent[] {
+    const held = this.debugged.threads().filter(({ held }) => held);
+    this.pending.length = 0;
+    return held.map((thread) => this.debugged.record(thread).stop ?? { kind: 'paused', thread: idOf(thread) });
+  }
+
+  /** What the machine came back with. */
+  take(event: MachineStop): void {
+    if (event.kind === 'interrupt') return this.takeInterrupt();
+    const report = this.translate(event);
+    if (report === undefined) return;
+    // Held already, unless an earlier event of the same instruction was reported and the thread let go since.
+    if ('thread' in event && event.thread.state !== 'dead') this.machine.scheduler.hold(event.thread);
+    this.add(report);
+    if (!this.nonStop) this.holdAll();
+  }
+
+  private takeInterrupt(): void {
+    if (!this.interruptWanted) return;
+    this.interruptWanted = false;
+    const thread = this.interruptible();
+    if (thread === undefined) return;
+    this.machine.scheduler.hold(thread);
+    thread.intercepted = interruption(this.machine);
+    this.add({ kind: 'interrupted', thread: idOf(thread) });
+    if (!this.nonStop) this.holdAll();
+  }
+
+  /** The thread that the kernel would give SIGINT to: the leader if it takes it, else one that does (wants_signal, complete_signal). */
+  private interruptible(): Thread | undefined {
+    const running = this.debugged.threads().filter(({ held }) => !held);
+    return running.find(({ signalMask }) => (signalMask & bit(SIGNAL.INT)) === 0n) ?? running[0];
+  }
+
+  private translate(event: Exclude<MachineStop, { kind: 'interrupt' }>): StopEvent | undefined {
+    if (event.kind === 'process-exit') return ending(event.process, event.status);
+    const thread = idOf(event.thread);
+    switch (event.kind) {
+      case 'breakpoint':
+        return { kind: 'breakpoint', thread, hardware: this.facts.isHardware(event.thread) };
+      case 'signal':
+        return { kind: 'signal', thread, signal: event.info.signal };
+      case 'watch': {
+        const report = this.facts.watchReport(event.thread);
+        return report && { kind: 'watchpoint', thread, ...report };
+      }
+      case 'stepped':
+      case 'vfork-done':
+        return { kind: event.kind, thread };
+      case 'fork':
+      case 'vfork':
+        return { kind: event.kind, thread, child: idOf(event.child) };
+      case 'clone':
+        return { kind: 'thread-created', thread: idOf(event.child) };
+      case 'exec':
+        // A client that does not know exec events gets the SIGTRAP that execve sends under an old ptrace.
+        if (!this.reported.has('exec')) return { kind: 'signal', thread, signal: SIGNAL.TRAP };
+        return { kind: 'exec', thread, path: event.thread.process.image.exe };
+      case 'thread-exit':
+        return { kind: 'thread-exited', thread, code: event.code };
+      case 'syscall-entry':
+      case 'syscall-return':
+        return { kind: event.kind, thread, number: event.nr };
+      default:
+        return unreachable(event);
+    }
+  }
+}
+
+function ending(process: Process, status: NonNullable<Process['status']>): StopEvent {
+  const { pid } = process;
+  return status.kind === 'exited'
+    ? { kind: 'exited', pid, code: status.code }
+    : { kind: 'killed', pid, signal: status.signal };
+}
+
+function threadAction(action: Exclude<ResumeAction, { kind: 'stop' }>): ThreadAction {
+  if (action.kind !== 'range') return { kind: action.kind };
+  return { kind: 'range', start: Number(action.start), end: Number(action.end) };
+}
+
+function pidOf(event: StopEvent): number | undefined {
+  if ('thread' in event) return event.thread.pid;
+  return 'pid' in event ? event.pid : undefined;
+}

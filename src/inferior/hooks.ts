@@ -1,0 +1,84 @@
+/** What the machine asks while it runs: each question goes to whom it concerns, the probe engine first where both do. */
+import type { MachineHooks } from '../emulator/hooks.js';
+import type { Process } from '../emulator/process.js';
+import type { SigInfo } from '../emulator/signals.js';
+import type { Thread } from '../emulator/thread.js';
+import type { CodePoints } from './code-points.js';
+import type { Control } from './control.js';
+import type { Debugged } from './debugged.js';
+import type { LaunchWatch } from './launcher.js';
+import type { ProbeHooks } from './probe-hooks.js';
+import type { SignalRules } from './signals.js';
+import type { TraceSites } from './tracing.js';
+import type { WatchPoints } from './watch-points.js';
+
+export interface HookParts {
+  readonly debugged: Debugged;
+  readonly control: Control;
+  readonly probes: ProbeHooks;
+  readonly codePoints: CodePoints;
+  readonly watchPoints: WatchPoints;
+  readonly rules: SignalRules;
+  readonly traceSites: TraceSites;
+  readonly launching: LaunchWatch;
+  /** A program signals the virtual root: the server itself. */
+  rootSignal(info: SigInfo): void;
+}
+
+export function debuggerHooks(parts: HookParts): MachineHooks {
+  const { debugged, control, probes, codePoints, watchPoints, rules, traceSites, launching } = parts;
+  const wants = (thread: Thread, kind: Parameters<Control['reported']['has']>[0]): boolean =>
+    debugged.has(thread.process) && control.reported.has(kind);
+  const catches = (process: Process, nr: number): boolean => {
+    const caught = debugged.get(process.pid)?.caught;
+    return caught === 'all' || caught?.has(nr) === true;
+  };
+  return {
+    breakpoint: (thread) => probes.breakpoint(thread),
+    signal: (thread, info) => (!debugged.has(thread.process) || rules.passes(thread, info) ? 'deliver' : 'stop'),
+    watch: (thread, hits) => (watchPoints.sees(thread, hits) ? 'stop' : 'go'),
+    stepped: (thread) => (traceSites.stepped(thread) || !debugged.has(thread.process) ? 'go' : 'stop'),
+    fork(parent, child, how) {
+      probes.forked(parent, child);
+      if (!wants(parent, how)) return 'go';
+      const { attached } = debugged.get(parent.process.pid) ?? { attached: false };
+      debugged.add(child.process, attached);
+      codePoints.copy(parent.process, child.process);
+      watchPoints.copy(parent.process, child.process);
+      return 'stop';
+    },
+    vforkDone: (parent) => (wants(parent, 'vfork') ? 'stop' : 'go'),
+    clone(parent, child) {
+      probes.cloned(parent, child);
+      if (!wants(parent, 'threads')) return 'go';
+      // Alone the new thread stops; the other one is in the middle of its step.
+      if (!control.nonStop) return 'stop';
+      control.reportCreated(child);
+      return 'go';
+    },
+    exec(thread) {
+      codePoints.removeAll(thread.process.pid);
+      watchPoints.forget(thread.process);
+      probes.execed(thread);
+      return launching.execed(thread) || debugged.has(thread.process) ? 'stop' : 'go';
+    },
+    threadExit(thread) {
+      probes.threadExited(thread);
+      return wants(thread, 'threads') ? 'stop' : 'go';
+    },
+    processExit(process) {
+      codePoints.removeAll(process.pid);
+      watchPoints.forget(process);
+      probes.processExited(process);
+      return launching.exited(process) || debugged.has(process) ? 'stop' : 'go';
+    },
+    syscallEntry: () => 'stop',
+    syscallReturn: () => 'stop',
+    catchesSyscall: catches,
+    rootSignal: (info) => parts.rootSignal(info),
+    spaceGone(process) {
+      codePoints.forgetSpace(process.space.id);
+      probes.spaceGone(process);
+    },
+  };
+}
