@@ -6,6 +6,7 @@ import { SLOT } from '../../register-set.js';
 import type { IrBuilder } from '../ir/builder.js';
 import type { OpBuilder, Value } from '../ir/op-builder.js';
 import { subroutine } from '../ir/subroutine.js';
+import { multiplySigned } from './wide-integer.js';
 
 /** Bits of RFLAGS. */
 export const FLAG = {
@@ -18,6 +19,7 @@ export const FLAG = {
   IF: 512,
   DF: 1024,
   OF: 2048,
+  NT: 1 << 14,
   AC: 1 << 18,
   ID: 1 << 21,
 } as const;
@@ -32,8 +34,25 @@ export const ARITHMETIC_FLAGS = FLAG.CF | FLAG.PF | FLAG.AF | FLAG.ZF | FLAG.SF 
  * - LOGIC: r; CF = OF = AF = 0.
  * - INC, DEC: r; b = CF (0 or 1), which these keep.
  * - RESULT: ZF, SF, PF from r; a = CF, b = OF (0 or 1); AF = 0.
+ * - SHL, SHR, SAR: r = a shifted by b (not 0). SHIFTED: as RESULT. In all four AF = 1, as AMD's processors leave it.
+ * - MUL: r = the low half of the signed product of a and b; CF = OF = 1 when that is not the whole product; ZF, SF, PF from r; AF = 0.
  */
-export const FLAGS_BASE = { EXPLICIT: 0, ADD: 1, ADC: 2, SUB: 3, SBB: 4, LOGIC: 5, INC: 6, DEC: 7, RESULT: 8 } as const;
+export const FLAGS_BASE = {
+  EXPLICIT: 0,
+  ADD: 1,
+  ADC: 2,
+  SUB: 3,
+  SBB: 4,
+  LOGIC: 5,
+  INC: 6,
+  DEC: 7,
+  RESULT: 8,
+  SHL: 9,
+  SHR: 10,
+  SAR: 11,
+  SHIFTED: 12,
+  MUL: 13,
+} as const;
 
 /** The kind for a base and an operand size in bytes (1, 2, 4, 8). */
 export function flagsKind(base: number, size: number): number {
@@ -110,9 +129,31 @@ export const eflagsOf = subroutine('eflags', 'illl>i', (b, kind, a, other, resul
     b.assign(overflow, b.eq(r, b.shl(b.shrU(b.i64(-1), b.add(shift, b.i64(1))), shift)));
     b.assign(adjust, b.eq(nibble, b.i32(15)));
   });
-  b.if(is(FLAGS_BASE.RESULT), () => {
+  b.if(b.or(is(FLAGS_BASE.RESULT), is(FLAGS_BASE.SHIFTED)), () => {
     b.assign(carry, b.wrap(a as Value));
     b.assign(overflow, b.wrap(other as Value));
+  });
+  b.if(b.and(b.geU(base, b.i32(FLAGS_BASE.SHL)), b.leU(base, b.i32(FLAGS_BASE.SHIFTED))), () => {
+    b.assign(adjust, b.i32(1));
+  });
+  /** The count without the last step, which moves the carry out. */
+  const before = b.and(b.sub(b.extendU(b.wrap(other as Value)), b.i64(1)), b.i64(63));
+  const rightOverflow = b.ltS(b.xor(r, b.shl(r, b.i64(1))), zero);
+  b.if(is(FLAGS_BASE.SHL), () => {
+    b.assign(carry, b.ltS(b.shl(x, before), zero));
+    b.assign(overflow, b.xor(b.read(carry), b.ltS(r, zero)));
+  });
+  b.if(is(FLAGS_BASE.SHR), () => {
+    b.assign(carry, b.and(b.wrap(b.shrU(b.shrU(x, shift), before)), b.i32(1)));
+    b.assign(overflow, rightOverflow);
+  });
+  b.if(is(FLAGS_BASE.SAR), () => {
+    b.assign(carry, b.and(b.wrap(b.shrS(b.shrS(x, shift), before)), b.i32(1)));
+  });
+  b.if(is(FLAGS_BASE.MUL), () => {
+    const [high, low] = b.call(multiplySigned, x, b.shrS(y, shift)) as [Value, Value];
+    b.assign(carry, b.ne(high, b.shrS(low, b.i64(63))));
+    b.assign(overflow, b.read(carry));
   });
   const at = (value: Value, bit: number): Value => b.shl(value, b.i32(bit));
   return [
@@ -123,6 +164,21 @@ export const eflagsOf = subroutine('eflags', 'illl>i', (b, kind, a, other, resul
     at(parity(b, result as Value), 2),
   ].reduce((all, flag) => b.or(all, flag), b.read(carry));
 });
+
+/**
+ * Records flags of an operation that leaves them alone when `changes` (i32) is 0, as shifts by a register do. Operands have the
+ * type of the operation's size. What the flags are is then known only when the program runs.
+ */
+export function recordFlagsIf(b: IrBuilder, changes: Value, kind: number, x: Value, y: Value, result: Value): void {
+  const record: [number, number, Value][] = [
+    [SLOT.CC_KIND, 4, b.i32(kind)],
+    [SLOT.CC_A, 8, b.extendU(x)],
+    [SLOT.CC_B, 8, b.extendU(y)],
+    [SLOT.CC_R, 8, b.extendU(result)],
+  ];
+  for (const [slot, size, value] of record) b.set(slot, size, b.select(changes, value, b.get(slot, size)));
+  b.flagsKind = undefined;
+}
 
 /** The six flags as they are now (i32). */
 export function arithmeticFlags(b: IrBuilder): Value {
@@ -185,7 +241,8 @@ function knownCondition(b: IrBuilder, code: number, kind: number): Value | undef
   const base = kind >> 2;
   if (base === FLAGS_BASE.EXPLICIT) return undefined;
   if (name === 'z') return base === FLAGS_BASE.SUB ? b.eq(a(), other()) : b.eqz(r());
-  if (name === 's') return b.ltS(signed(r()), zero());
+  const negative = (value: Value): Value => b.ltS(signed(value), zero());
+  if (name === 's') return negative(r());
   if (name === 'p') return parity(b, r());
   switch (base) {
     case FLAGS_BASE.SUB:
@@ -196,15 +253,22 @@ function knownCondition(b: IrBuilder, code: number, kind: number): Value | undef
       return undefined;
     case FLAGS_BASE.ADD:
       return name === 'b' ? b.ltU(r(), a()) : undefined;
+    case FLAGS_BASE.ADC:
+      return name === 'b' ? negative(b.or(b.and(a(), other()), b.and(b.or(a(), other()), b.not(r())))) : undefined;
+    case FLAGS_BASE.SBB:
+      return name === 'b'
+        ? negative(b.or(b.and(b.not(a()), other()), b.and(b.not(b.xor(a(), other())), r())))
+        : undefined;
     case FLAGS_BASE.LOGIC:
       if (name === 'b' || name === 'o') return b.i32(0);
       if (name === 'be') return b.eqz(r());
-      if (name === 'l') return b.ltS(signed(r()), zero());
+      if (name === 'l') return negative(r());
       return b.leS(signed(r()), zero());
     case FLAGS_BASE.INC:
     case FLAGS_BASE.DEC:
       return name === 'b' ? b.get(SLOT.CC_B, 4) : undefined;
     case FLAGS_BASE.RESULT:
+    case FLAGS_BASE.SHIFTED:
       if (name === 'b') return b.get(SLOT.CC_A, 4);
       if (name === 'o') return b.get(SLOT.CC_B, 4);
       return undefined;
