@@ -3,13 +3,26 @@ import { FlowControl, type Instruction, Mnemonic } from 'iced-x86';
 import type { Lifted, LiftOptions } from '../guest-arch.js';
 import { EXIT, FAULT } from '../stop.js';
 import { decode, disassemble, MAX_INSN_LENGTH } from './decoder.js';
-import { Lifter, type LiftFunction, UndefinedInstruction } from './lifter.js';
-import { INSTRUCTIONS } from './rows.js';
+import { type InsnRow, Lifter, type LiftFunction, UndefinedInstruction } from './lifter.js';
+import { INSTRUCTIONS, STRING_INSTRUCTIONS } from './rows.js';
 
-const byMnemonic: (LiftFunction | undefined)[] = [];
-for (const { mnemonic, lift } of INSTRUCTIONS) {
-  if (byMnemonic[mnemonic] !== undefined) throw new Error(`two rows for ${Mnemonic[mnemonic]}`);
-  byMnemonic[mnemonic] = lift;
+type LiftTable = readonly (LiftFunction | undefined)[];
+
+function tableOf(rows: readonly InsnRow[]): LiftTable {
+  const table: (LiftFunction | undefined)[] = [];
+  for (const { mnemonic, lift } of rows) {
+    if (table[mnemonic] !== undefined) throw new Error(`two rows for ${Mnemonic[mnemonic]}`);
+    table[mnemonic] = lift;
+  }
+  return table;
+}
+
+const byMnemonic = tableOf(INSTRUCTIONS);
+const stringByMnemonic = tableOf(STRING_INSTRUCTIONS);
+
+/** What an instruction does, if the emulator knows it. */
+function liftFunction(insn: Instruction): LiftFunction | undefined {
+  return (insn.isStringInstruction ? stringByMnemonic[insn.mnemonic] : undefined) ?? byMnemonic[insn.mnemonic];
 }
 
 const lifter = new Lifter();
@@ -31,7 +44,7 @@ export function liftBlock(bytes: Uint8Array, ip: number, options: LiftOptions): 
 
 function liftInsn(insn: Instruction, ip: number, bytes: Uint8Array): void {
   lifter.start(insn, ip, bytes);
-  const lift = insn.isInvalid ? undefined : byMnemonic[insn.mnemonic];
+  const lift = insn.isInvalid ? undefined : liftFunction(insn);
   if (lift === undefined) lifter.exit(EXIT.FAULT, FAULT.INVALID_OPCODE);
   else {
     try {
@@ -50,8 +63,7 @@ function liftInsn(insn: Instruction, ip: number, bytes: Uint8Array): void {
 export function explainUndefined(bytes: Uint8Array, ip: number): { text: string; unsupported: boolean } {
   const insn = decode(bytes, ip);
   if (insn === 'truncated') return { text: '(truncated)', unsupported: false };
-  const unsupported =
-    !insn.isInvalid && insn.flowControl !== FlowControl.Exception && byMnemonic[insn.mnemonic] === undefined;
+  const unsupported = !insn.isInvalid && insn.flowControl !== FlowControl.Exception && liftFunction(insn) === undefined;
   const text = disassemble(insn);
   insn.free();
   return { text, unsupported };

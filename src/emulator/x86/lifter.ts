@@ -132,6 +132,13 @@ export class Lifter extends IrBuilder {
     this.setRegister(this.insn.opRegister(operand), value);
   }
 
+  /** Writes a general register operand where `keep` (i32) is 0; otherwise the whole register keeps its bits. */
+  writeUnless(keep: Value, operand: number, value: Value): void {
+    const { slot, size, number } = registerSlot(this.insn.opRegister(operand));
+    if (size === 4) this.setGpr(number, this.select(keep, this.gpr(number), this.extendU(value)));
+    else this.set(slot, size, this.select(keep, this.get(slot, size), value));
+  }
+
   /** Writes `size` bytes: to memory, or to the low part of a vector register, the rest of which stays. */
   writeSized(operand: number, size: number, value: Value): void {
     if (this.isMemory(operand)) return this.store(this.address(operand), size, value);

@@ -1,11 +1,19 @@
 /** Every instruction that the emulator knows: the tables of lift/*.ts, one after another. */
 
 import { arithmetic } from './lift/arithmetic.js';
+import { bits } from './lift/bit.js';
 import { controlFlow } from './lift/control-flow.js';
 import { dataMovement } from './lift/data-movement.js';
+import { exchange } from './lift/exchange.js';
+import { flagControl } from './lift/flag-control.js';
+import { multiplyDivide } from './lift/multiply-divide.js';
+import { segments } from './lift/segment.js';
+import { shifts } from './lift/shift.js';
 import { sseFloat } from './lift/sse-float.js';
 import { sseFloatConvert } from './lift/sse-float-convert.js';
 import { sseFloatMmx } from './lift/sse-float-mmx.js';
+import { strings } from './lift/string.js';
+import { system } from './lift/system.js';
 import { vectorArithmetic } from './lift/vector-arithmetic.js';
 import { vectorCipher } from './lift/vector-cipher.js';
 import { vectorElement } from './lift/vector-element.js';
@@ -22,6 +30,13 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...dataMovement,
   ...arithmetic,
   ...controlFlow,
+  ...bits,
+  ...exchange,
+  ...flagControl,
+  ...multiplyDivide,
+  ...segments,
+  ...shifts,
+  ...system,
   ...sseFloat,
   ...sseFloatConvert,
   ...sseFloatMmx,
@@ -36,3 +51,6 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...x87Control,
   ...x87State,
 ];
+
+/** Rows of string instructions, which share the mnemonics MOVSD and CMPSD with SSE2. */
+export const STRING_INSTRUCTIONS: readonly InsnRow[] = strings;

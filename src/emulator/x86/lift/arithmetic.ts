@@ -1,7 +1,15 @@
 /** Binary integer arithmetic and logic: SDM vol. 1, 5.1.2 and 5.1.4. */
 import { Mnemonic } from 'iced-x86';
 import type { Value } from '../../ir/op-builder.js';
-import { condition, FLAGS_BASE, flagsKind } from '../flags.js';
+import {
+  ARITHMETIC_FLAGS,
+  arithmeticFlags,
+  condition,
+  FLAG,
+  FLAGS_BASE,
+  flagsKind,
+  setArithmeticFlags,
+} from '../flags.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';
 
 /** ADD: dst ← dst + src. */
@@ -43,6 +51,48 @@ function step(b: Lifter, base: number, by: number): void {
   b.recordFlags(flagsKind(base, size), result, size === 8 ? b.extendU(carry) : carry, result);
 }
 
+/** ADC, SBB: with CF. */
+function withCarry(b: Lifter, base: number): void {
+  const size = b.size(0);
+  const x = b.readForUpdate(0);
+  const y = b.readSized(1, size);
+  const bit = condition(b, 2);
+  const carry = size === 8 ? b.extendU(bit) : bit;
+  const whole = base === FLAGS_BASE.ADC ? b.add(b.add(x, y), carry) : b.sub(b.sub(x, y), carry);
+  const result = b.truncate(whole, size);
+  b.write(0, result);
+  b.recordFlags(flagsKind(base, size), x, y, result);
+}
+
+/** NEG: dst ← 0 - dst. */
+function neg(b: Lifter): void {
+  const size = b.size(0);
+  const x = b.readForUpdate(0);
+  const result = b.truncate(b.neg(x), size);
+  b.write(0, result);
+  b.recordFlags(flagsKind(FLAGS_BASE.SUB, size), b.like(x, 0), x, result);
+}
+
+/** NOT: no flags. */
+function not(b: Lifter): void {
+  b.write(0, b.truncate(b.not(b.readForUpdate(0)), b.size(0)));
+}
+
+/** ADCX, ADOX: an addition whose only flag, in and out, is CF or OF. */
+function addWith(b: Lifter, flag: number): void {
+  const size = b.size(0);
+  const x = b.read(0);
+  const y = b.read(1);
+  const flags = arithmeticFlags(b);
+  const carryIn = b.ne(b.and(flags, b.i32(flag)), b.i32(0));
+  const partial = b.add(x, y);
+  const sum = b.add(partial, size === 8 ? b.extendU(carryIn) : carryIn);
+  const carryOut = b.or(b.ltU(partial, x), b.ltU(sum, partial));
+  b.write(0, sum);
+  const rest = b.and(flags, b.i32(ARITHMETIC_FLAGS & ~flag));
+  setArithmeticFlags(b, b.or(rest, b.shl(carryOut, b.i32(Math.log2(flag)))));
+}
+
 export const arithmetic: readonly InsnRow[] = [
   row(Mnemonic.Add, add),
   row(Mnemonic.Sub, (b) => subtract(b, true)),
@@ -53,4 +103,10 @@ export const arithmetic: readonly InsnRow[] = [
   row(Mnemonic.Test, (b) => logic(b, (x, y) => b.and(x, y), false)),
   row(Mnemonic.Inc, (b) => step(b, FLAGS_BASE.INC, 1)),
   row(Mnemonic.Dec, (b) => step(b, FLAGS_BASE.DEC, -1)),
+  row(Mnemonic.Adc, (b) => withCarry(b, FLAGS_BASE.ADC)),
+  row(Mnemonic.Sbb, (b) => withCarry(b, FLAGS_BASE.SBB)),
+  row(Mnemonic.Neg, neg),
+  row(Mnemonic.Not, not),
+  row(Mnemonic.Adcx, (b) => addWith(b, FLAG.CF)),
+  row(Mnemonic.Adox, (b) => addWith(b, FLAG.OF)),
 ];
