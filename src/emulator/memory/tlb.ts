@@ -1,0 +1,75 @@
+/** The two TLBs and the jump cache of one address space, in its area (memory/layout.ts). */
+import {
+  JUMP_CACHE_BYTES,
+  SPACE_JUMP_CACHE,
+  SPACE_TLB_READ,
+  SPACE_TLB_WRITE,
+  TLB_BYTES,
+  TLB_ENTRIES,
+} from './layout.js';
+import type { PhysicalMemory } from './physical.js';
+
+const FRAME_MASK = 0xf_ffff;
+const INDEX_MASK = TLB_ENTRIES - 1;
+
+export class Tlb {
+  private readonly u32: Uint32Array;
+  /** Index of the tables' first word in `u32`. */
+  private readonly reads: number;
+  private readonly writes: number;
+
+  constructor(physical: PhysicalMemory, area: number) {
+    this.u32 = physical.u32;
+    this.reads = (area + SPACE_TLB_READ) / 4;
+    this.writes = (area + SPACE_TLB_WRITE) / 4;
+    this.clear(this.reads);
+    this.clear(this.writes);
+    physical.u8.fill(0, area + SPACE_JUMP_CACHE, area + SPACE_JUMP_CACHE + JUMP_CACHE_BYTES);
+    const cache = (area + SPACE_JUMP_CACHE) / 4;
+    for (let word = cache; word < cache + JUMP_CACHE_BYTES / 4; word += 4) {
+      this.u32[word] = 0xffff_ffff;
+      this.u32[word + 1] = 0xffff_ffff;
+    }
+  }
+
+  /** Reads (and with `writable` writes) of the page hit from now on. */
+  enter(page: number, frame: number, writable: boolean): void {
+    const index = 2 * (page & INDEX_MASK);
+    const low = (page << 20) | ((frame - page) & FRAME_MASK);
+    const high = Math.floor(page / 4096);
+    this.u32[this.reads + index] = low;
+    this.u32[this.reads + index + 1] = high;
+    if (!writable) return;
+    this.u32[this.writes + index] = low;
+    this.u32[this.writes + index + 1] = high;
+  }
+
+  /** The page misses from now on. */
+  drop(page: number): void {
+    this.dropFrom(this.reads, page);
+    this.dropFrom(this.writes, page);
+  }
+
+  /** Writes of the page miss from now on. */
+  dropWrite(page: number): void {
+    this.dropFrom(this.writes, page);
+  }
+
+  /** Every write misses. */
+  dropWrites(): void {
+    this.clear(this.writes);
+  }
+
+  private dropFrom(table: number, page: number): void {
+    const at = table + 2 * (page & INDEX_MASK);
+    if (this.u32[at + 1] !== Math.floor(page / 4096) || this.u32[at] >>> 20 !== (page & 4095)) return;
+    // Page 1 is the empty value of entry 0, where a zero would be page 0 (TLB_EMPTY_0).
+    this.u32[at] = (page & INDEX_MASK) === 0 ? 1 << 20 : 0;
+    this.u32[at + 1] = 0;
+  }
+
+  private clear(table: number): void {
+    this.u32.fill(0, table, table + TLB_BYTES / 4);
+    this.u32[table] = 1 << 20;
+  }
+}
