@@ -255,7 +255,9 @@ export class Lifter extends IrBuilder {
     const parts: Value[] = [];
     if (memoryBase !== Register.None) parts.push(this.get(registerSlot(memoryBase).slot, 8));
     if (memoryIndex !== Register.None) {
-      const index = this.get(registerSlot(memoryIndex).slot, 8);
+      // XLAT's index is AL.
+      const { slot, size } = registerSlot(memoryIndex);
+      const index = this.extendU(this.get(slot, size === 1 ? 1 : 8));
       parts.push(this.shl(index, this.i64(Math.log2(this.insn.memoryIndexScale))));
     }
     if (parts.length === 0)

@@ -1,6 +1,7 @@
 /** Moves, extensions, exchanges, stack: SDM vol. 1, 5.1.1. */
 import { Code, Mnemonic, Register } from 'iced-x86';
 import { GPR } from '../../../register-set.js';
+import type { Address } from '../../ir/builder.js';
 import type { Value } from '../../ir/op-builder.js';
 import { ACCESS, EXIT, FAULT } from '../../stop.js';
 import { CONDITIONS, condition } from '../flags.js';
@@ -75,19 +76,16 @@ function enter(b: Lifter): void {
   const rbp = b.gpr(GPR.RBP);
   const frame = b.sub(rsp, b.i64(size));
   const end = b.sub(rsp, b.i64(pushed + bytes));
-  for (let i = 1; i < level; i++) b.probe(b.plain(b.sub(rbp, b.i64(size * i)), true), size, ACCESS.READ);
-  b.probe(b.plain(b.sub(rsp, b.i64(pushed)), true), pushed, ACCESS.WRITE);
+  const below = (base: Value, i: number): Address => b.plain(b.sub(base, b.i64(size * i)), true);
+  for (let i = 0; i <= level; i++) {
+    if (i > 0 && i < level) b.probe(below(rbp, i), size, ACCESS.READ);
+    b.probe(below(frame, i), size, ACCESS.WRITE);
+  }
   b.probe(b.plain(end, true), size, ACCESS.WRITE);
 
-  b.store(b.plain(frame, true), size, size === 2 ? b.gpr(GPR.RBP, 2) : rbp);
-  for (let i = 1; i < level; i++) {
-    const pointer = b.load(b.plain(b.sub(rbp, b.i64(size * i)), true), size);
-    b.store(b.plain(b.sub(frame, b.i64(size * i)), true), size, pointer);
-  }
-  if (level > 0) {
-    const own = b.plain(b.sub(frame, b.i64(size * level)), true);
-    b.store(own, size, size === 2 ? b.and(b.wrap(frame), b.i32(0xffff)) : frame);
-  }
+  b.store(below(frame, 0), size, size === 2 ? b.gpr(GPR.RBP, 2) : rbp);
+  for (let i = 1; i < level; i++) b.store(below(frame, i), size, b.load(below(rbp, i), size));
+  if (level > 0) b.store(below(frame, level), size, size === 2 ? b.and(b.wrap(frame), b.i32(0xffff)) : frame);
   b.setGpr(GPR.RBP, size === 2 ? b.wrap(frame) : frame, size);
   b.setGpr(GPR.RSP, end);
 }
