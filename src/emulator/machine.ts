@@ -18,6 +18,8 @@ import { Semaphores } from './kernel/semaphore.js';
 import type { SyscallContext, SyscallTable } from './kernel/syscall-table.js';
 import { IpcTable } from './kernel/sysv-ipc.js';
 import { ANY_EVENT, type Blocked, type WaitKey, type Watcher } from './kernel/wait.js';
+import { MachineMemory } from './memory/machine-memory.js';
+import { PageCache } from './memory/page-cache.js';
 import type { PhysicalMemory } from './memory/physical.js';
 import type { ExitStatus, Limit, Process, ProcessSpace } from './process.js';
 import type { ProgramLoader } from './program-loader.js';
@@ -63,6 +65,8 @@ export interface MachineParts {
   readonly syscalls: SyscallTable;
   /** The gateway; absent: nothing is outside. */
   readonly host?: Host;
+  /** Of the memory whose frames are `frames`; absent: nothing can be mapped. */
+  readonly pageCache?: PageCache;
 }
 
 export class Machine {
@@ -74,6 +78,8 @@ export class Machine {
   readonly loader: ProgramLoader;
   readonly syscalls: SyscallTable;
   readonly host: Host;
+  /** Regular files are read and written through it, so that they agree with their mappings. */
+  readonly pageCache: PageCache;
   /** What is woken by an event of the host: the key of the file that asked for it. */
   readonly hostKeys = new Map<HostSource, WaitKey>();
 
@@ -113,6 +119,7 @@ export class Machine {
     this.loader = parts.loader;
     this.syscalls = parts.syscalls;
     this.host = parts.host ?? NO_HOST;
+    this.pageCache = parts.pageCache ?? new PageCache(new MachineMemory(parts.physical));
     this.clock = new VirtualClock(parts.config.epoch);
     this.entropy = new Entropy(parts.config.seed);
     this.hostname = parts.config.hostname;

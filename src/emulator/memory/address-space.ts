@@ -2,7 +2,7 @@
  * The address space of a process (struct mm_struct): lives from execve or fork until its last user is gone. Its mappings and pages are in the parts that
  * it is made of; here is what execution, the kernel's copies, the probe engine and a debugger see of it.
  */
-import type { ExecutionSpace, LoggedAccess, PageFault, WatchHit } from '../executor.js';
+import type { LoggedAccess, PageFault, WatchHit } from '../executor.js';
 import type { ProcessSpace } from '../process.js';
 import { ACCESS } from '../stop.js';
 import { FetchFrames } from './fetch-frames.js';
@@ -14,7 +14,7 @@ import { Placement } from './placement.js';
 import { Tlb } from './tlb.js';
 import { UserAccess } from './user-access.js';
 import { isPrivate, type Vma, VmaList } from './vma.js';
-import { type Watch, Watches } from './watches.js';
+import { Watches, type WatchRange } from './watches.js';
 
 const PAGE = 4096;
 
@@ -80,7 +80,8 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
     this.placement = new Placement(this.vmas, layout.mmapBase, [...layout.holes]);
     const { vmas, tlb, placement } = this;
     const codeChanged = (from: number, to: number): void => this.codeChanged(from, to);
-    this.pager = new Pager({ space: this.id, memory, vmas, tlb, codeChanged });
+    const attached = (page: number, frame: number): void => this.attached(page, frame);
+    this.pager = new Pager({ space: this.id, memory, vmas, tlb, codeChanged, attached });
     this.pager.stackLimit = layout.stackLimit;
     const { pager } = this;
     const forgetBreakpoints = (from: number, to: number): void => this.forgetBreakpoints(from, to);
@@ -174,14 +175,16 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
   /** Places an int3 that only decoding sees. False where nothing is mapped, and where one is already. */
   insertSwbp(at: number): boolean {
     if (this.vmas.find(at) === undefined || !this.swbps.insert(at)) return false;
-    this.codeChanged(at, at + 1);
+    const page = Math.floor(at / PAGE);
+    this.attached(page, this.pager.table.get(page));
+    this.fetchChanged(at, at + 1);
     return true;
   }
 
   /** False when there was none. */
   removeSwbp(at: number): boolean {
     if (!this.swbps.remove(at)) return false;
-    this.codeChanged(at, at + 1);
+    this.fetchChanged(at, at + 1);
     return true;
   }
 
@@ -192,6 +195,11 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
   /** Pages that are free for XOL areas, ascending. */
   get reservedHoles(): readonly number[] {
     return this.placement.holes;
+  }
+
+  /** Whether the address lies in a reserved page, used or not. */
+  isReserved(at: number): boolean {
+    return this.placement.holes.includes(Math.floor(at / PAGE) * PAGE);
   }
 
   /** Makes a reserved page an XOL area with these bytes at its start. False when the page is not reserved (any more) or there is no memory. */
@@ -209,7 +217,7 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
     const frame = this.xol.get(Math.floor(at / PAGE));
     if (frame === undefined) throw new Error(`no XOL area at ${at}`);
     this.physical.u8.set(bytes, frame * PAGE + (at % PAGE));
-    this.codeChanged(at, at + bytes.length);
+    this.fetchChanged(at, at + bytes.length);
   }
 
   /** Whether an XOL area lies in [from, to): the program cannot map anything there. */
@@ -218,13 +226,12 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
     return false;
   }
 
-  /** All watchpoints, in place of those before. */
-  setWatches(list: readonly Watch[]): void {
+  /** Accesses to these ranges are reported from now on, and no others. */
+  watch(ranges: readonly WatchRange[]): void {
     const before = this.watches;
-    this.watches = new Watches(list);
-    for (const { address, length } of [...before.list, ...list]) {
-      const to = Math.ceil((address + length) / PAGE);
-      this.pager.table.each(Math.floor(address / PAGE), to, (page) => this.tlb.drop(page));
+    this.watches = new Watches(ranges);
+    for (const { from, to } of [...before.ranges, ...ranges]) {
+      this.pager.table.each(Math.floor(from / PAGE), Math.ceil(to / PAGE), (page) => this.tlb.drop(page));
     }
   }
 
@@ -284,6 +291,7 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
 
   codeStored(page: number, from: number, to: number): void {
     this.codeChanged(page * PAGE + from, page * PAGE + to);
+    this.attached(page, this.pager.table.get(page));
   }
 
   truncated(pages: object, kept: number): void {
@@ -306,9 +314,20 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
     if (hits.length > 0) this.onWatched(hits);
   }
 
+  /** Bytes that may have been translated are void. */
   private codeChanged(from: number, to: number): void {
+    this.fetchChanged(from, to);
+    if (this.swbps.meets(from, to)) this.memory.observer.rewritten(this, from, to);
+  }
+
+  private fetchChanged(from: number, to: number): void {
     for (let page = Math.floor(from / PAGE); page * PAGE < to && this.swbps.any; page++) this.swbps.drop(page);
-    this.memory.listener.codeChanged(this as ExecutionSpace, from, to);
+    this.memory.listener.codeChanged(this, from, to);
+  }
+
+  /** A page with breakpoints has (another) frame: every store to it shall be seen, whether anything of it has been fetched or not. */
+  private attached(page: number, frame: number): void {
+    if (frame !== 0 && this.swbps.covers(page)) this.memory.markCode(frame, 0, PAGE);
   }
 
   private forgetBreakpoints(from: number, to: number): void {

@@ -23,6 +23,17 @@ export class FetchFrames {
     return this.offsets.get(Math.floor(at / PAGE))?.has(at % PAGE) ?? false;
   }
 
+  /** Whether the page has breakpoints. */
+  covers(page: number): boolean {
+    return this.offsets.size > 0 && this.offsets.has(page);
+  }
+
+  /** Whether a page that [from, to) touches has breakpoints. */
+  meets(from: number, to: number): boolean {
+    for (const page of this.offsets.keys()) if (page * PAGE < to && (page + 1) * PAGE > from) return true;
+    return false;
+  }
+
   /** False when there is one already. */
   insert(at: number): boolean {
     const page = Math.floor(at / PAGE);

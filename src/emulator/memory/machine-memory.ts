@@ -22,10 +22,12 @@ export interface MappingObserver {
   mapped(space: FrameUser, from: number, to: number): void;
   /** Nothing of what was in [from, to) is there any more, breakpoints included. */
   unmapped(space: FrameUser, from: number, to: number): void;
+  /** Bytes of a page with breakpoints have changed: a store, a debugger, a private copy that was dropped. The breakpoints are still there. */
+  rewritten(space: FrameUser, from: number, to: number): void;
 }
 
 const NO_LISTENER: CodeListener = { codeChanged: () => undefined, spaceGone: () => undefined };
-const NO_OBSERVER: MappingObserver = { mapped: () => undefined, unmapped: () => undefined };
+const NO_OBSERVER: MappingObserver = { mapped: () => undefined, unmapped: () => undefined, rewritten: () => undefined };
 /** So many stores beside the code of a page, and the page is taken for data: its code is dropped until it is fetched again. */
 const STORES_BESIDE_CODE = 32;
 

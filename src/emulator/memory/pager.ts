@@ -34,6 +34,8 @@ export interface PagerParts {
   readonly tlb: Tlb;
   /** What is fetched from [from, to) is no longer what it was. */
   codeChanged(from: number, to: number): void;
+  /** The page (address / 4096) has got a frame. */
+  attached(page: number, frame: number): void;
 }
 
 export class Pager {
@@ -192,6 +194,7 @@ export class Pager {
   private attach(page: number, frame: number): void {
     this.table.put(page, frame);
     this.memory.reverse.add(frame, this.parts.space, page);
+    this.parts.attached(page, frame);
   }
 }
 

@@ -1,33 +1,34 @@
 /** The watchpoints of an address space: ranges of any length whose accesses are reported. */
 import type { WatchHit } from '../executor.js';
 
-export interface Watch {
-  readonly address: number;
-  /** Bytes, at least one. */
-  readonly length: number;
-  readonly access: 'read' | 'write' | 'access';
+/** A watched range, `to` excluded. */
+export interface WatchRange {
+  readonly from: number;
+  readonly to: number;
+  readonly read: boolean;
+  readonly write: boolean;
 }
 
 export class Watches {
-  constructor(readonly list: readonly Watch[] = []) {}
+  constructor(readonly ranges: readonly WatchRange[] = []) {}
 
   get any(): boolean {
-    return this.list.length > 0;
+    return this.ranges.length > 0;
   }
 
   /** Whether a watched byte lies in [from, to). */
   meets(from: number, to: number): boolean {
-    for (const { address, length } of this.list) if (address < to && address + length > from) return true;
+    for (const range of this.ranges) if (range.from < to && range.to > from) return true;
     return false;
   }
 
-  /** Appends what the watchpoints see of one access, first byte watched first. */
+  /** Appends what the watchpoints see of one access. */
   collect(at: number, size: number, access: 'read' | 'write', hits: WatchHit[]): void {
-    for (const watch of this.list) {
-      if (watch.access !== access && watch.access !== 'access') continue;
-      const from = Math.max(at, watch.address);
-      const to = Math.min(at + size, watch.address + watch.length);
-      if (from < to) hits.push({ address: from, length: to - from, access });
+    for (const range of this.ranges) {
+      if (!range[access]) continue;
+      const address = Math.max(at, range.from);
+      const end = Math.min(at + size, range.to);
+      if (address < end) hits.push({ address, length: end - address, access });
     }
   }
 }

@@ -261,7 +261,7 @@ describe('watchpoints', () => {
     const space = fixture().space();
     space.mappings.map({ at: AT, length: 2 * PAGE, prot: RW });
     space.fill(AT, ACCESS.WRITE);
-    space.setWatches([{ address: AT + 8, length: 4, access: 'write' }]);
+    space.watch([{ from: AT + 8, to: AT + 12, read: false, write: true }]);
     expect(tlbLookup(space, AT, 1, false)).toBeUndefined();
     expect(space.fill(AT, ACCESS.WRITE)).toBe('once');
     expect(space.fill(AT + PAGE, ACCESS.WRITE)).toBe('filled');
@@ -274,7 +274,7 @@ describe('watchpoints', () => {
     expect(hits).toEqual([{ address: AT + 8, length: 4, access: 'write' }]);
     expect(tlbLookup(space, AT, 1, true)).toBeUndefined();
     expect(tlbLookup(space, AT + PAGE, 1, true)).toBeDefined();
-    space.setWatches([]);
+    space.watch([]);
     expect(space.fill(AT, ACCESS.READ)).toBe('filled');
   });
 
@@ -283,9 +283,9 @@ describe('watchpoints', () => {
     space.mappings.map({ at: AT, length: 4 * PAGE, prot: RW });
     const seen: unknown[] = [];
     space.onWatched = (hits) => seen.push(...hits);
-    space.setWatches([
-      { address: AT + 100, length: 2 * PAGE, access: 'access' },
-      { address: AT + 3 * PAGE, length: 1, access: 'read' },
+    space.watch([
+      { from: AT + 100, to: AT + 100 + 2 * PAGE, read: true, write: true },
+      { from: AT + 3 * PAGE, to: AT + 3 * PAGE + 1, read: true, write: false },
     ]);
     space.write(AT + 50, new Uint8Array(60));
     space.readU32(AT + 98);
