@@ -4,6 +4,7 @@
  */
 
 import type { AgentMachine } from './agent-expression/evaluate.js';
+import type { WatchHit } from './emulator/executor.js';
 import type { StopEvent as MachineStop } from './emulator/hooks.js';
 import type { Machine } from './emulator/machine.js';
 import type { Process } from './emulator/process.js';
@@ -48,13 +49,18 @@ import type { Pid } from './types.js';
 
 export interface InferiorParts {
   readonly machine: Machine;
-  /** The probe engine; `sees` gets what agent expressions of a thread see. */
-  readonly probes: (agentMachine: (thread: Thread) => AgentMachine) => ProbeHooks;
+  /** Makes the probe engine. It asks what agent expressions of a thread see, and whether the client lets the thread step and it has executed nothing since. */
+  readonly probes: (
+    agentMachine: (thread: Thread) => AgentMachine,
+    isStepping: (thread: Thread) => boolean,
+  ) => ProbeHooks;
   readonly starter: ProgramStarter;
   readonly launch: LaunchSettings;
   readonly hostIo?: HostIo;
   /** Text that commands at breakpoints and tracepoints print. */
   print(text: Uint8Array): void;
+  /** A line for the server's console, in gdbserver's words. */
+  announce(line: string): void;
   /** A program signals the server. */
   rootSignal(info: SigInfo): void;
 }
@@ -81,26 +87,27 @@ export class Inferior implements Target {
   private readonly programs: ProgramLauncher;
   private readonly probes: ProbeHooks;
   private readonly rows: readonly RegisterRow[];
-  private readonly hardwareStops = new WeakSet<Thread>();
   private readonly print: (text: Uint8Array) => void;
+  private readonly announce: (line: string) => void;
 
   constructor(parts: InferiorParts) {
     const { machine } = parts;
     this.machine = machine;
     this.print = parts.print;
+    this.announce = parts.announce;
     this.rows = registerSet(machine.config.cpu === 'v3');
     this.osData = osData(machine);
     if (parts.hostIo !== undefined) this.hostIo = parts.hostIo;
     const agent = (thread: Thread): AgentMachine => this.agentMachine(thread);
-    this.probes = parts.probes(agent);
-    this.watchPoints = new WatchPoints({ agentMachine: agent });
-    this.codePoints = new CodePoints({
-      sites: this.probes,
+    this.probes = parts.probes(agent, (thread) => this.isStepping(thread));
+    this.watchPoints = new WatchPoints({
       agentMachine: agent,
-      stopped: (thread, hardware) => this.noteBreakpoint(thread, hardware),
+      process: (pid) => this.debugged.get(pid)?.process,
+      watchedInSyscall: (hits) => this.watchedInSyscall(hits),
     });
+    this.codePoints = new CodePoints(this.probes);
     this.control = new Control(machine, this.debugged, {
-      isHardware: (thread) => this.hardwareStops.has(thread),
+      isHardware: (thread) => this.codePoints.isHardware(thread),
       watchReport: (thread) => this.watchPoints.reportOf(thread),
       resumed: (thread, how) => this.probes.resumed(thread, how),
     });
@@ -136,6 +143,7 @@ export class Inferior implements Target {
     const started = this.programs.launch(program, args);
     if (!('pid' in started)) return started;
     this.debugged.add(started, false);
+    this.announce(`Process ${this.programs.program} created; pid = ${started.pid}`);
     return this.firstStop(started);
   }
 
@@ -174,6 +182,11 @@ export class Inferior implements Target {
   /** The report that the client waits for, or the next one of non-stop mode. */
   nextReport(): StopEvent | undefined {
     return this.control.next();
+  }
+
+  /** A debugged thread runs, or would if it did not sleep. */
+  get running(): boolean {
+    return this.debugged.threads().some(({ held }) => !held);
   }
 
   // ---- what can be read
@@ -240,6 +253,7 @@ export class Inferior implements Target {
     const threads = [...(this.debugged.get(pid)?.process.threads.values() ?? [])];
     const process = this.forget(pid);
     if (process === undefined) return;
+    this.announce(`Detaching from process ${pid}`);
     for (const thread of threads) {
       const record = this.debugged.record(thread);
       const { stop } = record;
@@ -297,9 +311,10 @@ export class Inferior implements Target {
       : this.watchPoints.insert(process, request);
   }
 
-  private noteBreakpoint(thread: Thread, hardware: boolean): void {
-    if (hardware) this.hardwareStops.add(thread);
-    else this.hardwareStops.delete(thread);
+  private watchedInSyscall(hits: readonly WatchHit[]): void {
+    const thread = this.machine.scheduler.running;
+    if (thread === undefined || thread.state === 'dead' || !this.debugged.has(thread.process)) return;
+    if (this.watchPoints.sees(thread, hits)) this.machine.postStop({ kind: 'watch', thread, hits });
   }
 
   readonly sigInfo: SigInfoAccess = {
@@ -343,6 +358,7 @@ export class Inferior implements Target {
     if (process === this.machine.root) return rejected(EPERM, 'this is the server itself');
     if (this.debugged.has(process)) return rejected(EBUSY, `process ${pid} is being debugged already`);
     this.debugged.add(process, true);
+    this.announce(`Attached; pid = ${pid}`);
     const stop = this.firstStop(process);
     if (this.control.nonStop) this.control.add(stop);
     return stop;
@@ -364,7 +380,7 @@ export class Inferior implements Target {
 
   readonly nonStop: NonStop = {
     set: (on) => {
-      this.control.nonStop = on;
+      this.control.setNonStop(on);
       return undefined;
     },
     stops: () => this.control.stops(),
@@ -377,6 +393,15 @@ export class Inferior implements Target {
       return threadLocalAddress(thread.process, this.machine.abi.threadPointer(thread.cpu), offset, linkMap);
     },
   };
+
+  /** Lines for `monitor uprobes`. */
+  probeReport(): readonly string[] {
+    return this.probes.report();
+  }
+
+  private isStepping(thread: Thread): boolean {
+    return thread.action.kind !== 'continue' && thread.retired === this.debugged.record(thread).retiredAtResume;
+  }
 
   private agentMachine(thread: Thread): AgentMachine {
     return agentMachine(this, idOf(thread), NO_VARIABLES, this.print);

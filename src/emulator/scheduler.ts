@@ -46,6 +46,11 @@ export class Scheduler {
     }
   }
 
+  /** The thread whose turn it is: inside a system call, the one that makes it. */
+  get running(): Thread | undefined {
+    return this.current;
+  }
+
   requestStop(): void {
     this.stopRequested = true;
   }

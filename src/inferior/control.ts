@@ -40,6 +40,12 @@ export class Control {
     private readonly facts: StopFacts,
   ) {}
 
+  /** Threads that run go on; back in all-stop mode the first stop of one of them is a report. */
+  setNonStop(on: boolean): void {
+    if (this.nonStop && !on) this.owesReport = this.debugged.threads().some(({ held }) => !held);
+    this.nonStop = on;
+  }
+
   // ---- resuming
 
   resume(actions: readonly ResumeAction[]): void {

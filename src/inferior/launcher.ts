@@ -27,8 +27,8 @@ export interface StartRequest {
 export interface ProgramStarter {
   /** The process stands before its first instruction; or why there is none. */
   start(request: StartRequest): Process | LoadFailure;
-  /** Is this a regular file, seen from the directory? */
-  isFile(path: string, directory: string | undefined): boolean;
+  /** Absolute path of a regular file with this name in the directory; undefined: there is none. */
+  fileIn(directory: string | undefined, name: string): string | undefined;
 }
 
 /** A start that failed in the program's own hands: as the shell or wrapper ended. */
@@ -62,6 +62,7 @@ export class ProgramLauncher implements LaunchWatch {
   private withShell: boolean;
   private randomise: boolean;
   private lastProgram: readonly string[] | undefined;
+  private current: readonly string[] = [];
   private starting: { readonly process: Process; execs: number } | undefined;
 
   constructor(
@@ -69,7 +70,7 @@ export class ProgramLauncher implements LaunchWatch {
     private readonly starter: ProgramStarter,
     private readonly settings: LaunchSettings,
     /** Gets what else happens in the machine while a shell runs. */
-    private readonly others: (event: MachineStop) => void,
+    private readonly others: (event: MachineStop) => void = () => undefined,
   ) {
     this.environment = new Map(settings.environment);
     this.withShell = settings.withShell;
@@ -106,13 +107,19 @@ export class ProgramLauncher implements LaunchWatch {
     const words = program === undefined ? this.lastProgram : [program, ...args];
     if (words === undefined) return rejected(ENOENT, 'no program to run');
     this.lastProgram = words;
-    return this.exec(this.located(words));
+    this.current = this.located(words);
+    return this.exec(this.current);
   }
 
   /** A file of the working directory needs no `./`, as in gdbserver (class program_path). */
   private located([program = '', ...args]: readonly string[]): readonly string[] {
-    const here = !program.includes('/') && this.starter.isFile(program, this.directory);
-    return [here ? `./${program}` : program, ...args];
+    const found = program.includes('/') ? undefined : this.starter.fileIn(this.directory, program);
+    return [found ?? program, ...args];
+  }
+
+  /** What was started last, or tried to be: as it is announced. */
+  get program(): string {
+    return this.current[0] ?? '';
   }
 
   private exec(words: readonly string[]): Process | StartupEnd | Rejected {
@@ -126,7 +133,8 @@ export class ProgramLauncher implements LaunchWatch {
     return this.withShell ? this.startByShell(all, execs + 1) : this.startByWrapper(all);
   }
 
-  private startDirectly(words: readonly string[]): Process | LoadFailure {
+  /** Without shell and wrapper; found in PATH if it is a mere name. */
+  startDirectly(words: readonly string[]): Process | LoadFailure {
     let failure: LoadFailure = { errno: ENOENT };
     for (const path of this.candidates(words[0] ?? '')) {
       const found = this.start(path, words);

@@ -1,8 +1,25 @@
-/** The part of the machine's hooks that is the probe engine's (uprobes-port.ts), and where probes are planted. */
+/** The probe engine as the debugger uses it, in the emulator's terms (uprobes-port.ts implements it over the engine's port). */
+import type { AgentProgram } from '../agent-expression/program.js';
 import type { BreakpointAnswer } from '../emulator/hooks.js';
 import type { Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
-import type { ProbeSites } from './code-points.js';
+import type { Rejected } from '../rsp/error-code.js';
+
+/** A planted probe; lives until it is withdrawn or its address space goes. */
+export interface PlantedProbe {
+  withdraw(): void;
+}
+
+export interface StopProbe {
+  readonly conditions: readonly AgentProgram[];
+  readonly commands: readonly AgentProgram[];
+}
+
+export interface ProbeSites {
+  plantStop(process: Process, address: number, probe: StopProbe): PlantedProbe | Rejected;
+  /** `collect` runs at each hit, before anything of the instruction is done. */
+  plantCollector(process: Process, address: number, collect: (thread: Thread) => void): PlantedProbe | Rejected;
+}
 
 export interface ProbeHooks extends ProbeSites {
   breakpoint(thread: Thread): BreakpointAnswer;
@@ -13,4 +30,6 @@ export interface ProbeHooks extends ProbeSites {
   threadExited(thread: Thread): void;
   processExited(process: Process): void;
   spaceGone(process: Process): void;
+  /** For `monitor uprobes`. */
+  report(): readonly string[];
 }

@@ -3,8 +3,8 @@ import type { Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
 import { ESRCH, type Rejected, rejected } from '../rsp/error-code.js';
 import type { TracepointSite, TracepointSites, TraceRecorder } from '../rsp/tracing/trace-recorder.js';
-import type { PlantedProbe, ProbeSites } from './code-points.js';
 import { type Debugged, idOf } from './debugged.js';
+import type { PlantedProbe, ProbeSites } from './probe-hooks.js';
 
 export class TraceSites implements TracepointSites {
   private readonly planted = new Map<string, PlantedProbe>();
@@ -19,7 +19,7 @@ export class TraceSites implements TracepointSites {
   insert(site: TracepointSite): Rejected | undefined {
     const process: Process | undefined = this.debugged.get(site.pid)?.process;
     if (process === undefined) return rejected(ESRCH);
-    const probe = this.sites.plant(process, Number(site.address), (thread) => this.hit(thread, site));
+    const probe = this.sites.plantCollector(process, Number(site.address), (thread) => this.hit(thread, site));
     if ('errno' in probe) return probe;
     this.planted.set(keyOf(site), probe);
     return undefined;
@@ -31,14 +31,13 @@ export class TraceSites implements TracepointSites {
   }
 
   /** The thread goes on, stepping if the tracepoint looks at what comes next. */
-  private hit(thread: Thread, { pid, number, address }: TracepointSite): 'go' {
-    if (thread.process.pid !== pid) return 'go';
+  private hit(thread: Thread, { pid, number, address }: TracepointSite): void {
+    if (thread.process.pid !== pid) return;
     const steps = this.recorder?.hit(idOf(thread), number, address) ?? 0;
-    if (steps === 0) return 'go';
+    if (steps === 0) return;
     const { traceSteps } = this.debugged.record(thread);
     traceSteps.push({ number, address, left: steps, action: traceSteps[0]?.action ?? thread.action });
     thread.action = { kind: 'step' };
-    return 'go';
   }
 
   /** One step is done. True: it was for us, and the client does not hear of it. */

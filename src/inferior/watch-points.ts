@@ -5,7 +5,7 @@ import type { Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
 import { EFAULT, type Rejected, rejected } from '../rsp/error-code.js';
 import type { Breakpoint, BreakpointKind, BreakpointRequest } from '../rsp/target-abilities.js';
-import { TASK_SIZE } from '../types.js';
+import { type Pid, TASK_SIZE } from '../types.js';
 import { debugSpace } from './debug-space.js';
 
 export type WatchKind = Extract<BreakpointKind, 'write' | 'read' | 'access'>;
@@ -18,6 +18,9 @@ export interface WatchReport {
 
 export interface WatchPointHost {
   agentMachine(thread: Thread): AgentMachine;
+  process(pid: Pid): Process | undefined;
+  /** A system call has accessed watched bytes. */
+  watchedInSyscall(hits: readonly WatchHit[]): void;
 }
 
 export class WatchPoints {
@@ -90,15 +93,15 @@ export class WatchPoints {
     this.requests.splice(0, this.requests.length, ...this.requests.filter(wanted));
   }
 
-  /** The whole set of the process: an address space takes one set at a time. */
+  /** The whole set of those who share the address space: it takes one set at a time. */
   private update(process: Process): void {
-    const own = this.requests.filter(({ pid }) => pid === process.pid);
-    debugSpace(process).watch(
-      own.map(({ kind, address, length }) => {
-        const from = Number(address);
-        return { from, to: from + length, read: kind !== 'write', write: kind !== 'read' };
-      }),
+    const { space } = process;
+    const own = this.requests.filter(({ pid }) => this.host.process(pid)?.space === space);
+    const target = debugSpace(process);
+    target.setWatches(
+      own.map(({ kind, address, length }) => ({ address: Number(address), length, access: kind as WatchKind })),
     );
+    target.onWatched = own.length === 0 ? undefined : (hits) => this.host.watchedInSyscall(hits);
   }
 }
 

@@ -35,3 +35,14 @@ export function toGdbSignal(linux: number): number {
 export function fromGdbSignal(gdb: number): number | undefined {
   return gdb === 0 ? 0 : linuxByGdb.get(gdb);
 }
+
+/** Names by Linux's number, in its order. */
+const NAMES = [
+  'HUP', 'INT', 'QUIT', 'ILL', 'TRAP', 'ABRT', 'BUS', 'FPE', 'KILL', 'USR1', 'SEGV', 'USR2', 'PIPE', 'ALRM', 'TERM', 'STKFLT', 'CHLD', 'CONT', 'STOP',
+  'TSTP', 'TTIN', 'TTOU', 'URG', 'XCPU', 'XFSZ', 'VTALRM', 'PROF', 'WINCH', 'IO', 'PWR', 'SYS',
+] as const; // biome-ignore format: a table
+
+/** gdb's name of a signal by Linux's number: `SIGSEGV`, `SIG34`. */
+export function signalName(linux: number): string {
+  return `SIG${NAMES[linux - 1] ?? linux}`;
+}

@@ -41,6 +41,8 @@ export interface ListenerOptions {
   readonly once?: boolean;
   /** A new client takes the place of the present one, instead of being refused. */
   readonly takeover?: boolean;
+  /** Does not say that it listens: the caller has something to do first. */
+  readonly silent?: boolean;
   /** For tests. */
   readonly patienceMs?: number;
 }
@@ -59,7 +61,7 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
 
-/** Listens and announces it. Rejects with a ListenError. */
+/** Listens, and announces it. Rejects with a ListenError. */
 export async function listen(
   address: Exclude<CommAddress, { kind: 'stdio' }>,
   host: ListenerHost,
@@ -68,7 +70,7 @@ export async function listen(
   const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
   await bind(server, address);
   const door = new Door(server, address, host, options);
-  door.announce();
+  if (options.silent !== true) door.announce();
   return door;
 }
 

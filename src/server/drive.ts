@@ -1,0 +1,82 @@
+/**
+ * Keeps a machine going beside the event loop: a piece of guest code, then a look at sockets and host events, and so on; real sleep while everybody
+ * sleeps. Host time decides only when events enter.
+ */
+import type { Progress } from '../inferior.js';
+import type { Guest } from './guest.js';
+import { Pace } from './pace.js';
+
+const NS_PER_MS = 1_000_000;
+
+export interface DriveOptions {
+  /** Sleeping takes no time of the host. */
+  readonly fastSleep: boolean;
+}
+
+export class Drive {
+  private readonly pace = new Pace();
+  private awaken: (() => void) | undefined;
+  /** `wake` was called while nobody slept. */
+  private woken = false;
+
+  constructor(
+    private readonly guest: Guest,
+    private readonly options: DriveOptions,
+  ) {}
+
+  /** One piece: `run` runs at most so many instructions. */
+  piece<Result>(run: (limit: number) => Result): Result {
+    const { clock } = this.guest.machine;
+    const before = clock.retired;
+    const start = performance.now();
+    const result = run(this.pace.limit);
+    this.pace.took(clock.retired - before, performance.now() - start);
+    return result;
+  }
+
+  /** What comes between two pieces. */
+  async pause(progress: Progress | { readonly kind: 'limit' }): Promise<void> {
+    if (progress.kind === 'idle') await this.sleep(progress.deadline);
+    else if (progress.kind === 'held' || progress.kind === 'exited') await this.rest();
+    else await new Promise((resolve) => setImmediate(resolve));
+    this.woken = false;
+    this.guest.machine.enterHostEvents();
+  }
+
+  /** Something has happened that a sleeper must look at: a packet, a signal. */
+  wake(): void {
+    this.woken = true;
+    this.guest.machine.host.interruptWait();
+    this.awaken?.();
+  }
+
+  /** Until `wake`: virtual time stands still. */
+  private async rest(): Promise<void> {
+    if (this.woken) return;
+    // Something must keep the event loop alive.
+    const alive = setInterval(() => undefined, 1 << 30);
+    await new Promise<void>((resolve) => {
+      this.awaken = resolve;
+    });
+    this.awaken = undefined;
+    clearInterval(alive);
+  }
+
+  /** Everybody sleeps; the clock then shows that the time has passed. */
+  private async sleep(deadline: number | undefined): Promise<void> {
+    const { machine } = this.guest;
+    const { clock } = machine;
+    if (machine.enterHostEvents()) return;
+    if (this.options.fastSleep && deadline !== undefined) {
+      clock.jumpTo(deadline);
+      // Others get their turn even from a program that only sleeps.
+      return new Promise((resolve) => setImmediate(resolve));
+    }
+    if (this.woken) return;
+    const began = clock.monotonic;
+    const start = performance.now();
+    await machine.host.wait(deadline === undefined ? undefined : deadline - began);
+    const slept = began + Math.floor((performance.now() - start) * NS_PER_MS);
+    clock.jumpTo(Math.min(deadline ?? Number.POSITIVE_INFINITY, slept));
+  }
+}
