@@ -4,11 +4,11 @@ import type { Process } from '../emulator/process.js';
 import { TASK_SIZE } from '../types.js';
 
 /** What the debugger needs of an address space beside what the program itself has. */
-export type DebugSpace = Pick<AddressSpace, 'peek' | 'poke' | 'setWatches' | 'onWatched'>;
+export type DebugSpace = Pick<AddressSpace, 'peek' | 'poke' | 'watch' | 'onWatched'>;
 
 /** Every process of a machine that can be debugged has such a space; the virtual root has not. */
 export function debugSpace({ pid, space }: Process): DebugSpace {
-  if (!('peek' in space && 'setWatches' in space)) throw new Error(`process ${pid} has no memory`);
+  if (!('peek' in space && 'watch' in space)) throw new Error(`process ${pid} has no memory`);
   return space as unknown as DebugSpace;
 }
 

@@ -98,8 +98,11 @@ export class WatchPoints {
     const { space } = process;
     const own = this.requests.filter(({ pid }) => this.host.process(pid)?.space === space);
     const target = debugSpace(process);
-    target.setWatches(
-      own.map(({ kind, address, length }) => ({ address: Number(address), length, access: kind as WatchKind })),
+    target.watch(
+      own.map(({ kind, address, length }) => {
+        const from = Number(address);
+        return { from, to: from + length, read: kind !== 'write', write: kind !== 'read' };
+      }),
     );
     target.onWatched = own.length === 0 ? undefined : (hits) => this.host.watchedInSyscall(hits);
   }
