@@ -3,7 +3,15 @@ import { Mnemonic } from 'iced-x86';
 import type { Address } from '../../ir/builder.js';
 import type { Value } from '../../ir/op-builder.js';
 import { crc32c, depositBits, extractBits } from '../bit-subroutines.js';
-import { ARITHMETIC_FLAGS, arithmeticFlags, FLAG, FLAGS_BASE, flagsKind, setArithmeticFlags } from '../flags.js';
+import {
+  ARITHMETIC_FLAGS,
+  arithmeticFlags,
+  FLAG,
+  FLAGS_BASE,
+  flagsKind,
+  parity,
+  setArithmeticFlags,
+} from '../flags.js';
 import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
 
 /** What becomes of the tested bit, given the value and a mask of that bit. */
@@ -48,7 +56,10 @@ function trailingZeros(b: Lifter, x: Value, size: number): Value {
   return b.op(`${x.type}.ctz`, size < 4 ? b.or(x, b.i32(1 << (8 * size))) : x);
 }
 
-/** BSF, BSR: of 0, ZF is set and the destination keeps what it was (AMD's APM vol. 3; SDM: undefined). The other flags are 0, PF apart. */
+/**
+ * BSF, BSR: of 0, ZF is set and the destination keeps what it was (AMD's APM vol. 3; SDM: undefined). The other flags, undefined too, are 0 but for
+ * PF, which is that of the result (of 0 for a source of 0).
+ */
 function bitScan(reverse: boolean): LiftFunction {
   return (b) => {
     const size = b.size(0);
@@ -56,7 +67,7 @@ function bitScan(reverse: boolean): LiftFunction {
     const zero = b.eqz(x);
     const place = reverse ? b.sub(b.like(x, 8 * size - 1), leadingZeros(b, x, size)) : trailingZeros(b, x, size);
     b.writeUnless(zero, 0, place);
-    setArithmeticFlags(b, b.shl(zero, b.i32(6)));
+    setArithmeticFlags(b, b.or(b.shl(zero, b.i32(6)), b.shl(b.or(parity(b, place), zero), b.i32(2))));
   };
 }
 

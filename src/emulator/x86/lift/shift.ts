@@ -125,27 +125,34 @@ function doubleShift(left: boolean): LiftFunction {
     const x = b.readForUpdate(0);
     const y = b.read(1);
     const count = maskedCount(b, 2, size);
-    const [result, carry] = size === 8 ? doubleWide(b, x, y, count, left) : doubleNarrow(b, x, y, count, size, left);
-    const overflow = b.xor(topBit(b, result, size), topBit(b, x, size));
+    const form = size === 8 ? doubleWide : size === 4 ? doubleNarrow : doubleWord;
+    const [result, carry] = form(b, x, y, count, left);
+    // For a count of 1 this is, as defined, whether the sign has changed.
+    const overflow = b.xor(topBit(b, result, size), left ? carry : topBit(b, result, size, 1));
     const bit = (value: Value): Value => (size === 8 ? b.extendU(value) : value);
     b.write(0, result);
     shiftFlags(b, count, flagsKind(FLAGS_BASE.SHIFTED, size), bit(carry), bit(overflow), result);
   };
 }
 
-/** 2 and 4 bytes: within an i64. Counts above 16 of a 16-bit operand, which are undefined, go on into the first operand again. */
-function doubleNarrow(b: Lifter, x: Value, y: Value, count: Value, size: number, left: boolean): [Value, Value] {
-  const bits = b.i64(8 * size);
+/** 4 bytes: within an i64. */
+function doubleNarrow(b: Lifter, x: Value, y: Value, count: Value, left: boolean): [Value, Value] {
   const by = b.extendU(count);
   const [high, low] = left ? [x, y] : [y, x];
-  const pair = b.or(b.shl(b.extendU(high), bits), b.extendU(low));
-  const whole = size === 2 ? b.or(pair, b.shl(pair, b.i64(32))) : pair;
+  const pair = b.or(b.shl(b.extendU(high), b.i64(32)), b.extendU(low));
   const bit = (value: Value): Value => b.and(b.wrap(value), b.i32(1));
-  if (left) {
-    const top = b.shrU(b.shl(whole, by), b.i64(64 - 8 * size));
-    return [b.wrap(top), bit(b.shrU(whole, b.sub(b.i64(64), by)))];
-  }
-  return [b.truncate(b.wrap(b.shrU(whole, by)), size), bit(b.shrU(whole, b.sub(by, b.i64(1))))];
+  if (!left) return [b.wrap(b.shrU(pair, by)), bit(b.shrU(pair, b.sub(by, b.i64(1))))];
+  return [b.wrap(b.shrU(b.shl(pair, by), b.i64(32))), bit(b.shrU(pair, b.sub(b.i64(64), by)))];
+}
+
+/** 2 bytes. For counts above 16 everything is undefined: there the second operand follows a second time, and CF is 0. */
+function doubleWord(b: Lifter, x: Value, y: Value, count: Value, left: boolean): [Value, Value] {
+  const by = b.extendU(count);
+  const parts = left ? [x, y, y] : [y, y, x];
+  const whole = parts.map((part) => b.extendU(part)).reduce((high, low) => b.or(b.shl(high, b.i64(16)), low));
+  const out = b.and(b.wrap(b.shrU(whole, left ? b.sub(b.i64(48), by) : b.sub(by, b.i64(1)))), b.i32(1));
+  const result = left ? b.shrU(b.shl(whole, by), b.i64(32)) : b.shrU(whole, by);
+  return [b.truncate(b.wrap(result), 2), b.gtU(out, b.gtU(count, b.i32(16)))];
 }
 
 /** 8 bytes. */
