@@ -1,11 +1,13 @@
 /** What execve asks of the loader (loader/exec.ts implements it): a fresh address space with a program in it, or why not. */
+import type { Machine } from './machine.js';
 import type { BackingFile } from './memory/backing-file.js';
 import type { Image, Process, ProcessSpace } from './process.js';
 
 export interface LoadRequest {
+  readonly machine: Machine;
   /** For whom: working directory, root, descriptors, credentials and limits count. It is not changed. */
   readonly process: Process;
-  /** As the program gave it, bytes read as UTF-8; empty with AT_EMPTY_PATH. */
+  /** As the program gave it, as text (host/path-text.ts); empty with AT_EMPTY_PATH. */
   readonly path: string;
   /** Descriptor that a relative path starts from; AT_FDCWD (-100) for execve. */
   readonly directory: number;
@@ -49,5 +51,5 @@ export interface ExecutableFile {
  */
 export interface ExecutableSource {
   /** The file or -errno. */
-  open(process: Process, path: string, directory: number, flags: number): ExecutableFile | number;
+  open(machine: Machine, process: Process, path: string, directory: number, flags: number): ExecutableFile | number;
 }

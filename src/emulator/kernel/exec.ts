@@ -1,5 +1,6 @@
 /** execve(2), execveat(2): a new program in the old process (fs/exec.c, begin_new_exec). */
 import type { Tid } from '../../types.js';
+import { pathText } from '../host/path-text.js';
 import type { Machine } from '../machine.js';
 import type { UserMemory } from '../memory/user-memory.js';
 import type { Process } from '../process.js';
@@ -70,8 +71,9 @@ function exec(
   if (typeof environ === 'number') return environ;
   // A program without even a name gets an empty one, as since Linux 5.18.
   const loaded = machine.loader.load({
+    machine,
     process,
-    path: new TextDecoder().decode(path),
+    path: pathText(path),
     directory,
     flags,
     argv: argv.length === 0 ? [new Uint8Array()] : argv,

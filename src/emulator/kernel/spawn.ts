@@ -27,6 +27,7 @@ export function spawn(machine: Machine, request: SpawnRequest): Process | LoadFa
   if (root === undefined) throw new Error('a machine without a root process');
   const process = makeProcess(machine, root, request);
   const program = machine.loader.load({
+    machine,
     process,
     path: request.path,
     directory: -100,
