@@ -118,6 +118,13 @@ function maskmovq(b: Lifter): void {
   enterMmx(b);
 }
 
+/** EMMS: all x87 registers are empty, TOP is 0. */
+function emms(b: Lifter): void {
+  wait(b);
+  b.set(SLOT.FTOP, 4, b.i32(0));
+  b.set(SLOT.FTAG, 4, b.i32(0));
+}
+
 /** PMOVMSKB, MOVMSKPS, MOVMSKPD: the sign bits of the lanes. */
 function signMask(shape: string): LiftFunction {
   return (b) => {
@@ -163,8 +170,5 @@ export const vectorMoves: readonly InsnRow[] = [
   row(Mnemonic.Pmovmskb, signMask('i8x16')),
   row(Mnemonic.Movmskps, signMask('i32x4')),
   row(Mnemonic.Movmskpd, signMask('i64x2')),
-  row(Mnemonic.Emms, (b) => {
-    wait(b);
-    b.set(SLOT.FTAG, 4, b.i32(0));
-  }),
+  row(Mnemonic.Emms, emms),
 ];

@@ -90,7 +90,9 @@ export const compareMemory = subroutine('x87.compare.memory', 'lii>', (b, signif
 export const compareToFlags = subroutine('x87.compare.flags', 'ii>ii', (b, where, quiet) => {
   const index = b.and(where as Value, b.i32(7));
   const [found, flags] = compareTop(b, readSt(b, index), isEmpty(b, index), quiet as Value);
-  const stopped = b.and(b.call1(note, flags), b.i32(EARLY));
+  // Only a stack fault touches C1.
+  const kept = b.select(b.and(flags, b.i32(STATUS.STACK_FAULT)), b.i32(0), b.and(readStatus(b), b.i32(STATUS.C1)));
+  const stopped = b.and(b.call1(note, b.or(flags, kept)), b.i32(EARLY));
   const result = relationFlags(b, found);
   b.returnIf(stopped, result, b.i32(1));
   popCount(b, b.shrU(where as Value, b.i32(8)));

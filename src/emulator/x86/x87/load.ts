@@ -1,7 +1,7 @@
 /** What fills and rearranges the register stack: loads, constants, exchanges, conditional moves, signs (SDM vol. 1, 8.3.3, 8.3.4). */
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
-import { type Subroutine, subroutine } from '../../ir/subroutine.js';
+import { type Subroutine, type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
 import { EXCEPTION, flagIf, ROUNDING, roundingOf } from '../softfloat/mxcsr.js';
 import { deliverUnderflow } from './arithmetic.js';
 import { classifyExtended, quietedExtended, selectExtended } from './extended.js';
@@ -88,8 +88,8 @@ export const moveIf = subroutine('x87.move.if', 'ii>', (b, index, condition) => 
     deliverUnderflow(b, zero);
     b.return();
   });
-  const value = selectExtended(b, condition as Value, readSt(b, index as Value), readSt(b, zero));
-  b.call(deliver, zero, value.significand, value.signExponent, zero);
+  // C1 stays.
+  writeSt(b, zero, selectExtended(b, condition as Value, readSt(b, index as Value), readSt(b, zero)));
   return undefined;
 });
 
@@ -106,20 +106,25 @@ export const changeSign = subroutine('x87.sign', 'ii>', (b, keep, turn) => {
   return undefined;
 });
 
+function clearC1(b: SubroutineBuilder): void {
+  b.rawStore('store32', b.cpu, SLOT.FSW, b.and(readStatus(b), b.i32(~STATUS.C1)));
+}
+
 /** FINCSTP (1), FDECSTP (7). */
 function rotate(by: number): Subroutine {
   return subroutine(`x87.rotate.${by}`, '>', (b) => {
     moveTop(b, by);
-    b.rawStore('store32', b.cpu, SLOT.FSW, b.and(readStatus(b), b.i32(~STATUS.C1)));
+    clearC1(b);
     return undefined;
   });
 }
 
 export const ROTATE = { up: rotate(1), down: rotate(7) } as const;
 
-/** FFREE: (ST index). */
+/** FFREE: (ST index). Intel's processors clear C1. */
 export const free = subroutine('x87.free', 'i>', (b, index) => {
   freeSt(b, index as Value);
+  clearC1(b);
   return undefined;
 });
 

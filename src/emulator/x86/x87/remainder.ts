@@ -11,6 +11,8 @@ import { CONDITION_CODES, fullPrecision, readMode, readStatus, STATUS } from './
 
 /** Among the flags: the condition codes that report the quotient, already in their places in the status word. */
 const CODES = CONDITION_CODES & ~STATUS.C1;
+/** Among the flags, too: both operands were numbers, so that there is a quotient. */
+const REDUCED = 1 << 16;
 /** Exponents this far apart are reduced in steps. */
 const COMPLETE = 64;
 
@@ -29,7 +31,7 @@ function core(name: string, nearest: boolean): Subroutine {
     const y = classifyExtended(b, ys as Value, ye as Value);
     returnSpecial(b, x, y);
     returnInvalidIf(b, b.or(x.infinite, y.zero));
-    const flags = flagIf(b, b.or(x.denormal, y.denormal), EXCEPTION.DENORMAL);
+    const flags = b.or(flagIf(b, b.or(x.denormal, y.denormal), EXCEPTION.DENORMAL), b.i32(REDUCED));
     returnExtendedIf(b, x.zero, x, flags);
     const nx = normalizeExtended(b, x);
     const ny = normalizeExtended(b, y);
@@ -99,15 +101,18 @@ function roundQuotient(b: SubroutineBuilder, division: Division, divisor: Value,
 function onStack(name: string, sub: Subroutine): Subroutine {
   return subroutine(name, '>', (b) => {
     const [zero, one] = [b.i32(0), b.i32(1)];
-    const status = b.and(readStatus(b), b.i32(~CODES));
-    b.rawStore('store32', b.cpu, SLOT.FSW, status);
+    b.rawStore('store32', b.cpu, SLOT.FSW, b.and(readStatus(b), b.i32(~STATUS.C2)));
     b.if(b.or(isEmpty(b, zero), isEmpty(b, one)), () => {
       deliverUnderflow(b, zero);
       b.return();
     });
     const [x, y] = [readSt(b, zero), readSt(b, one)];
     const result = b.call(sub, x.significand, x.signExponent, y.significand, y.signExponent) as [Value, Value, Value];
-    b.rawStore('store32', b.cpu, SLOT.FSW, b.or(status, b.and(result[2], b.i32(CODES))));
+    // Without a quotient C0 and C3 stay as they were.
+    b.if(b.and(result[2], b.i32(REDUCED)), () => {
+      const status = b.and(readStatus(b), b.i32(~CODES));
+      b.rawStore('store32', b.cpu, SLOT.FSW, b.or(status, b.and(result[2], b.i32(CODES))));
+    });
     b.call(deliver, zero, ...result);
     return undefined;
   });

@@ -6,7 +6,7 @@ import type { Value } from '../../ir/op-builder.js';
 import { type Subroutine, subroutine } from '../../ir/subroutine.js';
 import { F32, F64, type FloatFormat, indefiniteBits, infinityBits, quietBit, withSign } from '../softfloat/format.js';
 import { fitInteger, roundMagnitude } from '../softfloat/integer.js';
-import { EXCEPTION, flagIf, ROUNDING, roundingOf } from '../softfloat/mxcsr.js';
+import { EXCEPTION, ROUNDING, roundingOf } from '../softfloat/mxcsr.js';
 import { packOf } from '../softfloat/pack.js';
 import { classifyExtended, normalizeExtended } from './extended.js';
 import { indefinite, isEmpty, popCount, readSt } from './stack.js';
@@ -37,8 +37,7 @@ function convertTop(format: FloatFormat): Subroutine {
     });
     b.returnIf(x.zero, withSign(b, format, x.sign, b.i64(0)), b.i32(0));
     const { exponent, significand } = normalizeExtended(b, x);
-    const [bits, flags] = b.call(packOf(format), readMode(b), x.sign, exponent, significand) as [Value, Value];
-    return [bits, b.or(flags, flagIf(b, x.denormal, EXCEPTION.DENORMAL))];
+    return b.call(packOf(format), readMode(b), x.sign, exponent, significand);
   });
 }
 
