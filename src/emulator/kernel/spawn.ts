@@ -19,6 +19,8 @@ export interface SpawnRequest {
   readonly ownGroup: boolean;
   /** Signals that were ignored when the server started stay ignored. */
   readonly ignored?: readonly number[];
+  /** personality(2) at the start; 0 when absent. */
+  readonly personality?: number;
 }
 
 /** The new process, runnable at its first instruction; or why there is none. */
@@ -26,6 +28,7 @@ export function spawn(machine: Machine, request: SpawnRequest): Process | LoadFa
   const { root } = machine;
   if (root === undefined) throw new Error('a machine without a root process');
   const process = makeProcess(machine, root, request);
+  process.personality = request.personality ?? 0;
   const program = machine.loader.load({
     machine,
     process,
