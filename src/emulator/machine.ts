@@ -15,6 +15,7 @@ import { NO_HOST } from './host/no-host.js';
 import { updateCpuDeadline } from './kernel/itimer.js';
 import type { MessageQueue } from './kernel/message-queue.js';
 import { Semaphores } from './kernel/semaphore.js';
+import { UnixNames } from './kernel/socket/unix-name.js';
 import type { SyscallContext, SyscallTable } from './kernel/syscall-table.js';
 import { IpcTable } from './kernel/sysv-ipc.js';
 import { ANY_EVENT, type Blocked, type WaitKey, type Watcher } from './kernel/wait.js';
@@ -93,6 +94,7 @@ export class Machine {
   hooks: MachineHooks = NO_HOOKS;
   readonly semaphores = new Semaphores();
   readonly messageQueues = new IpcTable<MessageQueue>();
+  readonly unixNames = new UnixNames();
   /** uname(2): sethostname and setdomainname change them. */
   hostname: string;
   domainname = '(none)';

@@ -1,4 +1,5 @@
-/** All rows about files, for the machine's syscall table. */
+/** All rows about files and sockets, for the machine's syscall table. */
+import { socketSyscalls } from '../socket/rows.js';
 import type { SyscallRow } from '../syscall-table.js';
 import { descriptorSyscalls } from './descriptor-calls.js';
 import { epollSyscalls } from './epoll.js';
@@ -18,6 +19,7 @@ export const fileSyscalls: readonly SyscallRow[] = [
   ...pollSyscalls,
   ...selectSyscalls,
   ...signalfdSyscalls,
+  ...socketSyscalls,
   ...timerfdSyscalls,
   ...transferSyscalls,
 ];
