@@ -1,0 +1,277 @@
+/**
+ * A thread has fetched a breakpoint (handle_swbp): the consumers of the probepoint run in the thread's own time, then the instruction is executed. A
+ * handler that sleeps parks the thread; when it has resolved the thread fetches the breakpoint again, and a mark says what is left to do.
+ */
+import { evaluate, evaluateConditions } from '../agent-expression/evaluate.js';
+import type { AgentProgram } from '../agent-expression/program.js';
+import { log } from '../log.js';
+import { hex } from '../types.js';
+import type { Core } from './core.js';
+import { execute, PLAIN, runDeferred } from './execution.js';
+import { guarded, handlerFailed } from './handler-call.js';
+import type { HitAnswer, HostThread } from './port.js';
+import { ProbeHit } from './probe-hit.js';
+import type { Probepoint } from './probepoint.js';
+import { type ConsumerRecord, type ProbeAction, probeOf } from './registration.js';
+import { prepareReturn, returned } from './return-probe.js';
+import { type HitMark, RUNNING, type UTask } from './task.js';
+import type { HandlerResult } from './uprobe.js';
+
+export function breakpoint(core: Core, thread: HostThread): HitAnswer {
+  const { space } = thread.process;
+  const address = thread.ip;
+  const uproc = core.uprocs.get(space);
+  if (uproc?.isTrampoline(address)) return returned(core, core.task(thread));
+  const probepoint = uproc?.probepoints.get(address);
+  if (probepoint === undefined || probepoint.state !== 'set') return stray(core, thread);
+  return hit(core, core.task(thread), probepoint);
+}
+
+const one = new Uint8Array(1);
+
+/** No breakpoint of ours is here: the program's own, one that has just gone, or the program has jumped into a slot. */
+function stray(core: Core, thread: HostThread): HitAnswer {
+  const { space } = thread.process;
+  if (space.inXolHole(thread.ip)) return { kind: 'fault', fault: core.arch.illegal(thread.ip) };
+  if (space.read(thread.ip, one) === 1 && one[0] === core.arch.breakpoint) return 'program';
+  core.statistics.stale++;
+  return 'resume';
+}
+
+/** What a hit has done so far. */
+interface Run {
+  /** The consumers as they were when the thread arrived: who registers meanwhile is not called. */
+  readonly consumers: readonly ConsumerRecord[];
+  /** Index of the next one. */
+  next: number;
+  /** The debugger has seen this stop: its consumers do not count. */
+  readonly skipStops: boolean;
+  handlers: number;
+  removals: number;
+  stop: boolean;
+  movedTo: number | undefined;
+  /** Who wants to know of the return, and with which cookie. */
+  readonly returns: { record: ConsumerRecord; cookie: bigint }[];
+}
+
+function newRun(consumers: readonly ConsumerRecord[], skipStops: boolean): Run {
+  return { consumers, next: 0, skipStops, handlers: 0, removals: 0, stop: false, movedTo: undefined, returns: [] };
+}
+
+function hit(core: Core, task: UTask, probepoint: Probepoint): HitAnswer {
+  const { thread } = task;
+  const mark = task.takeMark(probepoint, () => core.arch.repeatState(thread));
+  const stepped = task.stepFrom === probepoint.vaddr;
+  task.stepFrom = undefined;
+  task.enter({ name: 'handling', probepoint });
+  if (mark !== undefined) return resumeHit(core, task, probepoint, mark, stepped);
+  countHit(core, probepoint);
+  return runConsumers(core, task, probepoint, newRun(probepoint.consumers, stepped));
+}
+
+function countHit(core: Core, probepoint: Probepoint): void {
+  probepoint.hits++;
+  core.statistics.hits++;
+}
+
+/** Handlers have run for this hit already. */
+function resumeHit(core: Core, task: UTask, probepoint: Probepoint, mark: HitMark, stepped: boolean): HitAnswer {
+  const { phase } = mark;
+  if (phase === 'stop') return report(core, task, probepoint);
+  const how = { slot: mark.slot, repeating: phase === 'repeat' };
+  if (phase === 'execute' || stepped) return execute(core, task, probepoint, how);
+  // gdb relies on it: to continue from a breakpoint that is still there means to stop there again, without progress.
+  if (phase === 'reported') countHit(core, probepoint);
+  return anyStops(core, task.thread, probepoint)
+    ? report(core, task, probepoint)
+    : execute(core, task, probepoint, how);
+}
+
+function anyStops(core: Core, thread: HostThread, probepoint: Probepoint): boolean {
+  let stop = false;
+  for (const record of probepoint.consumers) {
+    const { action } = record.registration;
+    if (action === undefined || (action.kind !== 'stop' && action.kind !== 'commands')) continue;
+    if (record.concerns(thread) && decides(core, thread, probepoint, action)) stop = true;
+  }
+  return stop;
+}
+
+function report(core: Core, task: UTask, probepoint: Probepoint): HitAnswer {
+  const { thread } = task;
+  const counters = core.arch.repeatState(thread);
+  if (probepoint.state === 'set') task.mark({ probepoint, sp: thread.sp, phase: 'reported', counters });
+  task.enter(RUNNING);
+  runDeferred(task);
+  return 'stop';
+}
+
+// ---- consumers
+
+function runConsumers(core: Core, task: UTask, probepoint: Probepoint, run: Run): HitAnswer {
+  const decision = decide(core, task, probepoint, run);
+  if (decision === 'asleep') return 'park';
+  afterConsumers(core, task, probepoint, run);
+  if (run.movedTo !== undefined) return moved(task, run);
+  return decision === 'stop' ? report(core, task, probepoint) : execute(core, task, probepoint, PLAIN);
+}
+
+/** Calls the consumers that are left, until one sleeps. Executes nothing. */
+function decide(core: Core, task: UTask, probepoint: Probepoint, run: Run): 'asleep' | 'stop' | 'execute' {
+  const { thread } = task;
+  while (run.next < run.consumers.length) {
+    const record = run.consumers[run.next++] as ConsumerRecord;
+    const { action } = record.registration;
+    if (action === undefined || !record.concerns(thread)) continue;
+    run.handlers++;
+    if (action.kind === 'collect') {
+      if (action.collect(thread) === 'stop') run.stop = true;
+    } else if (action.kind === 'uprobe' || action.kind === 'file') {
+      if (callHandler(core, task, probepoint, record, run) === 'asleep') return 'asleep';
+    } else if (!run.skipStops && decides(core, thread, probepoint, action)) {
+      run.stop = true;
+    }
+  }
+  return run.stop ? 'stop' : 'execute';
+}
+
+/** Does this breakpoint of the debugger stop the thread? One with commands runs them instead. */
+function decides(
+  core: Core,
+  thread: HostThread,
+  probepoint: Probepoint,
+  action: Extract<ProbeAction, { kind: 'stop' | 'commands' }>,
+): boolean {
+  const { conditions } = action;
+  const machine = thread.agentMachine();
+  const { stop, error } = evaluateConditions(conditions, machine);
+  if (error !== undefined) {
+    core.statistics.conditionErrors++;
+    log.warn({ address: hex(probepoint.vaddr), error }, 'a breakpoint condition cannot be evaluated: it stops');
+    return true;
+  }
+  if (!stop) {
+    core.statistics.conditionsFalse++;
+    probepoint.falseConditions++;
+    return false;
+  }
+  return action.kind === 'stop' || !runCommands(action.commands, machine, probepoint);
+}
+
+/** False: one cannot be evaluated. The others have run. */
+function runCommands(
+  commands: readonly AgentProgram[],
+  machine: ReturnType<HostThread['agentMachine']>,
+  probepoint: Probepoint,
+): boolean {
+  let well = true;
+  for (const command of commands) {
+    const result = evaluate(command, machine);
+    if (result.kind === 'done') continue;
+    well = false;
+    log.warn({ address: hex(probepoint.vaddr), error: result.reason }, 'a breakpoint command failed: it stops');
+  }
+  return well;
+}
+
+function callHandler(
+  core: Core,
+  task: UTask,
+  probepoint: Probepoint,
+  record: ConsumerRecord,
+  run: Run,
+): 'done' | 'asleep' {
+  const { registration } = record;
+  const probe = probeOf(registration.action);
+  if (probe === undefined) throw new Error('handler of no probe');
+  const call = new ProbeHit(task.thread, probepoint.vaddr, 0n);
+  registration.enter();
+  const outcome = guarded(core, task, () => probe.handler?.(call)) ?? 'continue';
+  if (!(outcome instanceof Promise)) {
+    note(task, probepoint, record, run, call, outcome);
+    registration.leave();
+    return 'done';
+  }
+  core.statistics.sleeps++;
+  task.enter({ name: 'parked', probepoint });
+  task.thread.park();
+  outcome.then(
+    (result) => wake(core, task, probepoint, record, run, call, result),
+    (error: unknown) => {
+      handlerFailed(core, error);
+      wake(core, task, probepoint, record, run, call, 'continue');
+    },
+  );
+  return 'asleep';
+}
+
+/** What a handler's end means. */
+function note(
+  task: UTask,
+  probepoint: Probepoint,
+  record: ConsumerRecord,
+  run: Run,
+  call: ProbeHit,
+  result: HandlerResult,
+): void {
+  if (result === 'stop') run.stop = true;
+  if (result === 'remove') run.removals++;
+  const { thread } = task;
+  if (thread.ip !== probepoint.vaddr) {
+    call.movedTo ??= thread.ip;
+    thread.ip = probepoint.vaddr;
+  }
+  if (call.movedTo !== undefined && run.consumers.filter(({ alive }) => alive).length <= 1) run.movedTo = call.movedTo;
+  if (result !== 'ignore' && probeOf(record.registration.action)?.retHandler !== undefined)
+    run.returns.push({ record, cookie: call.cookie });
+}
+
+/** A handler that slept has resolved. The consumers behind it run now; then the thread goes back to the breakpoint. */
+function wake(
+  core: Core,
+  task: UTask,
+  probepoint: Probepoint,
+  record: ConsumerRecord,
+  run: Run,
+  call: ProbeHit,
+  result: HandlerResult,
+): void {
+  const { thread } = task;
+  if (task.dead) return record.registration.leave();
+  task.enter({ name: 'handling', probepoint });
+  note(task, probepoint, record, run, call, result);
+  record.registration.leave();
+  const decision = decide(core, task, probepoint, run);
+  if (decision !== 'asleep') comeBack(core, task, probepoint, run, decision);
+  thread.unpark();
+}
+
+function comeBack(core: Core, task: UTask, probepoint: Probepoint, run: Run, phase: 'stop' | 'execute'): void {
+  const { thread } = task;
+  afterConsumers(core, task, probepoint, run);
+  const counters = core.arch.repeatState(thread);
+  if (run.movedTo !== undefined) thread.ip = run.movedTo;
+  // Where the breakpoint has gone meanwhile, the original is executed in place.
+  else if (probepoint.state === 'set') task.mark({ probepoint, sp: thread.sp, phase, counters });
+  task.enter(RUNNING);
+  if (run.movedTo !== undefined || probepoint.state !== 'set') runDeferred(task);
+}
+
+/** A handler has sent the thread elsewhere: the original is not executed. */
+function moved(task: UTask, { movedTo, stop }: Run): HitAnswer {
+  task.thread.ip = movedTo as number;
+  task.enter(RUNNING);
+  runDeferred(task);
+  return stop ? 'stop' : 'resume';
+}
+
+function afterConsumers(core: Core, task: UTask, probepoint: Probepoint, run: Run): void {
+  if (run.handlers === 0) {
+    probepoint.skipped++;
+    core.statistics.skipped++;
+  }
+  const wanted = run.returns.filter(({ record }) => record.alive);
+  if (wanted.length > 0) prepareReturn(core, task, probepoint, wanted);
+  const all = run.consumers.length;
+  if (run.removals > 0 && run.removals === all) core.withdraw(probepoint);
+}

@@ -1,0 +1,70 @@
+/** What the engine counts. Plain numbers; the tests hold them against what happened. */
+import type { Method } from './arch.js';
+
+export interface Statistics {
+  /** Hits of probepoints. An iteration of a REP instruction after the first is none. */
+  hits: number;
+  /** Breakpoints that had gone when the thread's hit was looked up. */
+  stale: number;
+  /** Hits that reached no consumer. */
+  skipped: number;
+  /** Instructions executed, by method. */
+  readonly executed: Record<Method, number>;
+  /** Copies that faulted. */
+  aborts: number;
+  conditionsFalse: number;
+  conditionErrors: number;
+  handlerErrors: number;
+  /** Times that a thread slept in a handler. */
+  sleeps: number;
+  slotWaits: number;
+  /** Registrations that were put off because a handler asked for them. */
+  deferred: number;
+  /** Returns of probed functions seen, and calls whose return is not followed because there are too many. */
+  returns: number;
+  returnsMissed: number;
+  returnsAbandoned: number;
+}
+
+export function noStatistics(): Statistics {
+  return {
+    hits: 0,
+    stale: 0,
+    skipped: 0,
+    executed: { emulate: 0, boost: 0, xol: 0, inline: 0 },
+    aborts: 0,
+    conditionsFalse: 0,
+    conditionErrors: 0,
+    handlerErrors: 0,
+    sleeps: 0,
+    slotWaits: 0,
+    deferred: 0,
+    returns: 0,
+    returnsMissed: 0,
+    returnsAbandoned: 0,
+  };
+}
+
+/** One probepoint, for `monitor uprobes`. */
+export interface ProbepointReport {
+  readonly pids: readonly number[];
+  readonly address: number;
+  readonly insn: string;
+  readonly state: string;
+  readonly method: string | undefined;
+  readonly consumers: number;
+  readonly refs: number;
+  readonly hits: number;
+  readonly skipped: number;
+  readonly falseConditions: number;
+}
+
+export interface EngineReport {
+  readonly statistics: Statistics;
+  readonly probepoints: readonly ProbepointReport[];
+  readonly slotsUsed: number;
+  readonly slotsFree: number;
+  /** Threads that sleep in a handler or wait for a slot. */
+  readonly waiting: number;
+  readonly pendingReturns: number;
+}

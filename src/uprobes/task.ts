@@ -1,0 +1,147 @@
+/**
+ * What the engine knows of one thread (struct uprobe_task): where it is in a hit, which hits it has to finish, and which calls of probed functions
+ * have yet to return. Made at its first hit, gone with the thread or its image.
+ */
+import type { DisplacedStep } from './arch.js';
+import type { HostThread } from './port.js';
+import type { Probepoint } from './probepoint.js';
+import type { ConsumerRecord } from './registration.js';
+import type { XolSlot } from './xol-area.js';
+
+/**
+ * - running: executes the program
+ * - handling: handlers run right now, inside the host's call
+ * - parked: sleeps in a handler
+ * - slotWait: its handlers have run; waits for an XOL slot
+ * - sstep: executes the copy in the slot; then sstepAck when it has run, sstepTrapped when it has died trying
+ * - inline: executes the original in place, with the breakpoint taken out
+ * - boosted: is somewhere behind the entry of a boosted copy; left at the next `settle`
+ */
+export type TaskState =
+  | { readonly name: 'running' }
+  | { readonly name: 'handling'; readonly probepoint: Probepoint }
+  | { readonly name: 'parked'; readonly probepoint: Probepoint | undefined }
+  | { readonly name: 'slotWait'; readonly probepoint: Probepoint }
+  | {
+      readonly name: 'sstep' | 'sstepAck' | 'sstepTrapped';
+      readonly probepoint: Probepoint;
+      readonly slot: XolSlot;
+      readonly step: DisplacedStep;
+      readonly repeating: boolean;
+    }
+  | { readonly name: 'inline'; readonly probepoint: Probepoint; readonly repeating: boolean }
+  | { readonly name: 'boosted'; readonly probepoint: Probepoint; readonly slot: XolSlot };
+
+export const RUNNING: TaskState = { name: 'running' };
+
+type StateName = TaskState['name'];
+
+const FOLLOWS: Record<StateName, ReadonlySet<StateName>> = {
+  running: new Set<StateName>(['handling', 'parked', 'slotWait']),
+  handling: new Set<StateName>(['running', 'parked', 'slotWait', 'sstep', 'inline', 'boosted']),
+  parked: new Set<StateName>(['handling', 'running']),
+  slotWait: new Set<StateName>(['running']),
+  sstep: new Set<StateName>(['sstepAck', 'sstepTrapped', 'running']),
+  sstepAck: new Set<StateName>(['running']),
+  sstepTrapped: new Set<StateName>(['running']),
+  inline: new Set<StateName>(['running']),
+  boosted: new Set<StateName>(['running']),
+};
+
+/**
+ * A hit that is not finished: the thread will fetch the breakpoint again, and what has been done must not be done twice.
+ * - execute: handlers have run (asleep in one, or while it waited for a slot): only the instruction is left
+ * - stop: the same, but the debugger wants to see the thread first
+ * - reported: the debugger has seen it
+ * - repeat: a REP instruction with iterations left
+ * A signal handler may run in between and hit probes itself, the same one included, so these are told apart by the stack pointer.
+ */
+export interface HitMark {
+  readonly probepoint: Probepoint;
+  readonly sp: number;
+  readonly phase: 'execute' | 'stop' | 'reported' | 'repeat';
+  /** Of `repeat`: the counter and pointers that the next iteration must find. */
+  readonly counters: string;
+  /** Of `execute` after a wait: the slot that was handed over. */
+  readonly slot?: XolSlot;
+}
+
+/** One call of a probed function that has not returned (struct return_instance). */
+export interface ReturnInstance {
+  readonly probepoint: Probepoint;
+  /** Who wants to know, and what each has left for its return handler. */
+  readonly consumers: readonly { readonly record: ConsumerRecord; readonly cookie: bigint }[];
+  /** Stack pointer at the function's entry: where the return address is. */
+  readonly sp: number;
+  /** The real return address. */
+  readonly returnsTo: number;
+  /** The return address was the trampoline already: another instance has the same frame (tail call, several probes of one function). */
+  readonly chained: boolean;
+}
+
+/** Hits that a siglongjmp left for good must not pile up. */
+const MAX_MARKS = 32;
+
+export class UTask {
+  state: TaskState = RUNNING;
+  marks: HitMark[] = [];
+  /** Innermost call last. */
+  returns: ReturnInstance[] = [];
+  /** Registrations that its handlers asked for: done after the instruction. */
+  deferred: (() => void)[] = [];
+  /** The debugger's step began here, on a probepoint: its stop consumers have been seen. */
+  stepFrom: number | undefined;
+  /** The thread is gone; whatever resolves later is ignored. */
+  dead = false;
+
+  constructor(readonly thread: HostThread) {}
+
+  /** The one way from state to state. */
+  enter(next: TaskState): void {
+    const { name } = this.state;
+    if (!FOLLOWS[name].has(next.name)) throw new Error(`thread ${this.thread.tid}: ${name} cannot become ${next.name}`);
+    const held = heldBy(this.state);
+    const taken = heldBy(next);
+    taken?.get();
+    this.state = next;
+    held?.put();
+  }
+
+  /** The thread is gone, whatever it was doing. */
+  abandon(): void {
+    const held = heldBy(this.state);
+    this.state = RUNNING;
+    held?.put();
+  }
+
+  /** Adds a mark, which holds the probepoint. */
+  mark(mark: HitMark): void {
+    mark.probepoint.get();
+    this.marks.push(mark);
+    const [oldest] = this.marks;
+    if (this.marks.length > MAX_MARKS) this.dropMarks((other) => other === oldest);
+  }
+
+  /** The unfinished hit of this probepoint that the thread has come back to; it is forgotten with this call. */
+  takeMark(probepoint: Probepoint, counters: () => string): HitMark | undefined {
+    if (this.marks.length === 0) return undefined;
+    const { sp } = this.thread;
+    const at = this.marks.findLastIndex((mark) => mark.probepoint === probepoint && mark.sp === sp);
+    const [found] = at < 0 ? [] : this.marks.splice(at, 1);
+    if (found === undefined) return undefined;
+    found.probepoint.put();
+    return found.phase === 'repeat' && found.counters !== counters() ? undefined : found;
+  }
+
+  dropMarks(which: (mark: HitMark) => boolean): void {
+    for (const mark of this.marks.filter(which)) {
+      this.marks.splice(this.marks.indexOf(mark), 1);
+      if (mark.slot !== undefined) mark.probepoint.uproc.release(mark.slot);
+      mark.probepoint.put();
+    }
+  }
+}
+
+function heldBy(state: TaskState): Probepoint | undefined {
+  return state.name === 'running' ? undefined : state.probepoint;
+}

@@ -1,0 +1,59 @@
+/** x86-64 as the probe engine sees it. */
+import { GPR } from '../../register-set.js';
+import { TASK_SIZE } from '../../types.js';
+import type { Arch } from '../arch.js';
+import type { HostSpace, HostThread } from '../port.js';
+import { analyze, MAX_INSN_LENGTH, type X86Insn } from './analyze.js';
+import {
+  abortStep,
+  canBoost,
+  canDisplaceTo,
+  enterSlot,
+  hasReturnJump,
+  illegal,
+  leaveSlot,
+  SLOT_SIZE,
+  slotCode,
+  translateFault,
+} from './displace.js';
+import { emulate } from './emulate.js';
+
+const TF = 0x100;
+
+export const X86_64: Arch<X86Insn> = {
+  breakpoint: 0xcc,
+  maxInsnLength: MAX_INSN_LENGTH,
+  slotSize: SLOT_SIZE,
+  analyze,
+  emulate(insn, address, thread, space) {
+    if (insn.emulation === undefined) return 'impossible';
+    return emulate(insn.emulation, address + insn.length, thread, space);
+  },
+  canDisplace: canDisplaceTo,
+  canBoost,
+  hasReturnJump,
+  slotCode,
+  enterSlot,
+  leaveSlot,
+  abortStep,
+  translateFault,
+  illegal,
+  repeatState: (thread) => `${thread.readGpr(GPR.RCX)} ${thread.readGpr(GPR.RSI)} ${thread.readGpr(GPR.RDI)}`,
+  singleSteps: (thread) => (thread.readFlags() & TF) !== 0,
+  readReturnAddress,
+  writeReturnAddress,
+};
+
+/** A return address that no user mapping can contain counts as unreadable. */
+function readReturnAddress(thread: HostThread, space: HostSpace): number | undefined {
+  const word = new Uint8Array(8);
+  if (space.read(thread.sp, word) < 8) return undefined;
+  const value = new DataView(word.buffer).getBigUint64(0, true);
+  return value < TASK_SIZE ? Number(value) : undefined;
+}
+
+function writeReturnAddress(thread: HostThread, space: HostSpace, address: number): boolean {
+  const word = new Uint8Array(8);
+  new DataView(word.buffer).setBigUint64(0, BigInt(address), true);
+  return space.store(Number(thread.readGpr(GPR.RSP)), word);
+}
