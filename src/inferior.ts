@@ -167,9 +167,9 @@ export class Inferior implements Target {
   /** Runs guest code for about `limit` instructions. */
   run(limit: number): Progress {
     if (this.control.hasReport) return { kind: 'report' };
-    if (!this.control.runs) return { kind: 'held' };
+    if (this.control.holdsAll) return { kind: 'held' };
     const result = this.machine.run(limit);
-    if (result.kind !== 'stop') return result;
+    if (result.kind !== 'stop') return this.control.hasReport ? { kind: 'report' } : result;
     this.take(result.event);
     return { kind: this.control.hasReport ? 'report' : 'limit' };
   }
@@ -220,7 +220,10 @@ export class Inferior implements Target {
 
   readMemory(pid: Pid, address: bigint, into: Uint8Array): number {
     const process = this.debugged.get(pid)?.process;
-    return process === undefined ? 0 : readMemory(process, address, into);
+    if (process === undefined) return 0;
+    const got = readMemory(process, address, into);
+    if (got > 0) this.probes.overlay(process, Number(address), into.subarray(0, got));
+    return got;
   }
 
   writeMemory(pid: Pid, address: bigint, bytes: Uint8Array): boolean {

@@ -25,6 +25,8 @@ export type SignalAnswer = 'deliver' | 'suppress' | 'stop';
 export interface MachineHooks {
   /** The fetch of an int3 (ip at it, nothing retired). */
   breakpoint(thread: Thread): BreakpointAnswer;
+  /** Guest code of a thread that is `displaced` has come back: puts its ip where the program's own is, and says what that ended with. */
+  settle(thread: Thread, exit: Exit): Exit;
   /** Only for processes with `traced` set; never for SIGKILL. */
   signal(thread: Thread, info: SigInfo): SignalAnswer;
   /** A watched access; its instruction has retired. */
@@ -80,6 +82,7 @@ export type RunResult =
 /** Hooks for a machine without a debugger: everything goes on, every int3 is the program's own. */
 export const NO_HOOKS: MachineHooks = {
   breakpoint: () => 'program',
+  settle: (_thread, exit) => exit,
   signal: () => 'deliver',
   watch: () => 'go',
   stepped: () => 'go',

@@ -167,7 +167,7 @@ export class Scheduler {
     this.fuelGiven = 0;
     cpu.setInt(STATE.FUEL, 0);
     this.account(thread, fuel - left);
-    return exit;
+    return thread.displaced ? this.machine.hooks.settle(thread, exit) : exit;
   }
 
   private fuelFor(thread: Thread): number {

@@ -94,6 +94,8 @@ export class Thread {
   sliceLeft = 0;
   /** Number of its current or latest sleep, so that an alarm set for an earlier one is known to be stale. */
   sleep = 0;
+  /** The probe engine has sent it into a slot, from which it comes back by itself: its ip is not the program's. */
+  displaced = false;
   /** RF is set: it faulted and has executed nothing since (SDM vol. 3B, 17.3.1.1). */
   resumeFlag = false;
 

@@ -81,10 +81,10 @@ export class Control {
     this.machine.requestStop();
   }
 
-  /** Is there a thread of the machine, debugged or not, that may run or wakes up by itself? */
-  get runs(): boolean {
-    for (const thread of this.machine.threads.values()) if (!thread.held) return true;
-    return false;
+  /** The debugger holds every thread that there is: nobody can run, and time stands still. */
+  get holdsAll(): boolean {
+    for (const thread of this.machine.threads.values()) if (!thread.held) return false;
+    return this.machine.threads.size > 0;
   }
 
   // ---- reports

@@ -35,6 +35,7 @@ export function debuggerHooks(parts: HookParts): MachineHooks {
   };
   return {
     breakpoint: (thread) => probes.breakpoint(thread),
+    settle: (thread, exit) => probes.settle(thread, exit),
     signal: (thread, info) => (!debugged.has(thread.process) || rules.passes(thread, info) ? 'deliver' : 'stop'),
     watch: (thread, hits) => (watchPoints.sees(thread, hits) ? 'stop' : 'go'),
     stepped: (thread) => (traceSites.stepped(thread) || !debugged.has(thread.process) ? 'go' : 'stop'),

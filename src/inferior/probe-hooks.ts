@@ -1,5 +1,6 @@
 /** The probe engine as the debugger uses it, in the emulator's terms (uprobes-port.ts implements it over the engine's port). */
 import type { AgentProgram } from '../agent-expression/program.js';
+import type { Exit } from '../emulator/executor.js';
 import type { BreakpointAnswer } from '../emulator/hooks.js';
 import type { Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
@@ -23,6 +24,8 @@ export interface ProbeSites {
 
 export interface ProbeHooks extends ProbeSites {
   breakpoint(thread: Thread): BreakpointAnswer;
+  /** Guest code of a thread in a boosted slot has come back. */
+  settle(thread: Thread, exit: Exit): Exit;
   resumed(thread: Thread, how: 'continue' | 'step'): void;
   forked(parent: Thread, child: Thread): void;
   cloned(parent: Thread, child: Thread): void;
@@ -30,6 +33,8 @@ export interface ProbeHooks extends ProbeSites {
   threadExited(thread: Thread): void;
   processExited(process: Process): void;
   spaceGone(process: Process): void;
+  /** Bytes that were read for the debugger get what the program has there, where the engine has changed it. */
+  overlay(process: Process, address: number, bytes: Uint8Array): void;
   /** For `monitor uprobes`. */
   report(): readonly string[];
 }

@@ -41,6 +41,10 @@ export class UprobesPort {
 
   space({ pid, space }: Process): SpaceView {
     if (!(space instanceof AddressSpace)) throw new Error(`process ${pid} has no memory`);
+    return this.spaceView(space);
+  }
+
+  spaceView(space: AddressSpace): SpaceView {
     return viewOf(this.spaceViews, space, () => new SpaceView(space));
   }
 
@@ -63,9 +67,6 @@ function viewOf<Key extends object, View>(views: WeakMap<Key, View>, key: Key, m
 }
 
 export class ThreadView implements HostThread {
-  /** Set by the engine: the thread is in a boosted slot. */
-  displaced = false;
-
   constructor(
     private readonly port: UprobesPort,
     readonly own: Thread,
@@ -81,6 +82,14 @@ export class ThreadView implements HostThread {
 
   get alive(): boolean {
     return this.own.state !== 'dead';
+  }
+
+  get displaced(): boolean {
+    return this.own.displaced;
+  }
+
+  set displaced(value: boolean) {
+    this.own.displaced = value;
   }
 
   get ip(): number {
@@ -244,7 +253,7 @@ function nearest(pages: readonly number[], address: number): number | undefined 
   return best;
 }
 
-function hostVma({ start, end, prot, maxProt, flags, pages, offset }: Vma): HostVma {
+export function hostVma({ start, end, prot, maxProt, flags, pages, offset }: Vma): HostVma {
   const file = pages?.file;
   return {
     start,

@@ -4,7 +4,7 @@
  */
 
 import { type CpuState as Cpu, type CpuState, STATE } from '../../../src/emulator/cpu-state.js';
-import type { Executor, Exit } from '../../../src/emulator/executor.js';
+import type { Executor, Exit, WatchHit } from '../../../src/emulator/executor.js';
 import { execSyscalls } from '../../../src/emulator/kernel/exec.js';
 import { FileTable } from '../../../src/emulator/kernel/file/file-table.js';
 import { fileSyscalls } from '../../../src/emulator/kernel/file/rows.js';
@@ -107,6 +107,18 @@ export class ScriptedSpace implements ProcessSpace {
   }
   hasSwbp(): boolean {
     return false;
+  }
+  /** The debugger's view: the same memory, watchpoints not seen. */
+  peek(at: number, into: Uint8Array): number {
+    return this.read(at, into);
+  }
+  poke(at: number, from: Uint8Array): boolean {
+    return this.writeBytes(at, from);
+  }
+  readonly watched: { from: number; to: number }[] = [];
+  onWatched: ((hits: readonly WatchHit[]) => void) | undefined;
+  watch(ranges: readonly { from: number; to: number }[]): void {
+    this.watched.splice(0, this.watched.length, ...ranges);
   }
   markCode(): void {}
   sharedAddress(at: number): number | undefined {
