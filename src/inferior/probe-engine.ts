@@ -1,0 +1,93 @@
+/** The probe engine bound to this emulator: machine hooks in, engine calls out, and the debugger's probes planted as its consumers. */
+import { AddressSpace } from '../emulator/memory/address-space.js';
+import type { FrameUser, MappingObserver } from '../emulator/memory/machine-memory.js';
+import type { Process } from '../emulator/process.js';
+import { type Rejected, rejected } from '../rsp/error-code.js';
+import { hex } from '../types.js';
+import { type Breakpoint, UprobeEngine } from '../uprobes/engine.js';
+import { isProbeError, type ProbeError } from '../uprobes/probe-error.js';
+import type { PlantedProbe, ProbeHooks } from './probe-hooks.js';
+import { hostVma, type PortParts, type ThreadView, UprobesPort } from './uprobes-port.js';
+
+export function probeEngine(parts: PortParts): ProbeHooks {
+  const port = new UprobesPort(parts);
+  const engine = new UprobeEngine({ processes: () => port.processes(), returnJumpWeight: 1 });
+  parts.machine.pageCache.memory.observer = observer(port, engine);
+  const planted = (probe: Breakpoint | ProbeError): PlantedProbe | Rejected => {
+    if (isProbeError(probe)) return rejected(probe.errno, probe.reason);
+    return { withdraw: () => engine.clearBreakpoint(probe) };
+  };
+  return {
+    plantStop(process, address, { conditions, commands }) {
+      return planted(engine.setBreakpoint({ process: port.process(process), address, conditions, commands }));
+    },
+    plantCollector(process, address, collect) {
+      const request = {
+        process: port.process(process),
+        address,
+        collect(thread: ThreadView): 'continue' {
+          collect(thread.own);
+          return 'continue';
+        },
+      };
+      return planted(engine.setCollector(request as Parameters<UprobeEngine['setCollector']>[0]));
+    },
+    breakpoint: (thread) => engine.breakpoint(port.thread(thread)),
+    settle: (thread, exit) => engine.settle(port.thread(thread), exit),
+    resumed: (thread, how) => engine.resumed(port.thread(thread), how),
+    forked(parent, child) {
+      const shared = parent.process.space === child.process.space;
+      if (shared) engine.cloned(port.thread(parent), port.thread(child));
+      else engine.forked(port.thread(parent), port.thread(child));
+    },
+    cloned: (parent, child) => engine.cloned(port.thread(parent), port.thread(child)),
+    execed: (thread) => engine.execed(port.thread(thread), false),
+    threadExited: (thread) => engine.threadExited(port.thread(thread)),
+    processExited: (process) => engine.processExited(port.process(process)),
+    spaceGone: (process) => {
+      if (process.space instanceof AddressSpace) engine.spaceGone(port.space(process));
+    },
+    overlay: (process, address, bytes) => engine.overlay(port.space(process), address, bytes),
+    report: () => reportLines(engine),
+  };
+}
+
+/** What happens to mappings, told in the engine's terms. */
+function observer(port: UprobesPort, engine: UprobeEngine): MappingObserver {
+  const users = (space: AddressSpace): readonly Process[] => {
+    return [...port.parts.machine.processes.values()].filter((process) => process.space === space);
+  };
+  const viewOf = (space: FrameUser) => (space instanceof AddressSpace ? port.spaceView(space) : undefined);
+  return {
+    mapped(space, from, to) {
+      if (!(space instanceof AddressSpace)) return;
+      for (const process of users(space)) {
+        for (const vma of space.vmas.meeting(from, to)) engine.mapped(port.process(process), hostVma(vma));
+      }
+    },
+    unmapped(space, from, to) {
+      const view = viewOf(space);
+      if (view !== undefined) engine.unmapped(view, from, to);
+    },
+    rewritten(space, from, to) {
+      const view = viewOf(space);
+      if (view !== undefined) engine.rewritten(view, from, to);
+    },
+  };
+}
+
+/** `monitor uprobes`: what the engine counted, then each probepoint. */
+function reportLines(engine: UprobeEngine): readonly string[] {
+  const { statistics, probepoints, slotsUsed, slotsFree, waiting } = engine.report();
+  const { executed } = statistics;
+  return [
+    `${statistics.hits} hits, ${statistics.conditionsFalse} with a false condition, ${statistics.stale} stale`,
+    `originals executed: ${executed.emulate} emulated, ${executed.boost} boosted, ${executed.xol} stepped out of line, ${executed.inline} in line`,
+    `slots: ${slotsUsed} used, ${slotsFree} free; ${waiting} threads waiting`,
+    ...probepoints.map(({ pids, address, insn, state, method, consumers, refs, hits, falseConditions }) => {
+      const owner = pids.length === 0 ? 'nobody' : pids.join(',');
+      const counts = `${consumers} consumers, ${refs} references, ${hits} hits, ${falseConditions} false`;
+      return `${hex(address)} of ${owner}: ${insn} (${method ?? 'not executed yet'}), ${state}: ${counts}`;
+    }),
+  ];
+}
