@@ -5,8 +5,11 @@
 
 import { type CpuState as Cpu, type CpuState, STATE } from '../../../src/emulator/cpu-state.js';
 import type { Executor, Exit, WatchHit } from '../../../src/emulator/executor.js';
+import type { Host } from '../../../src/emulator/host/host.js';
+import { NO_HOST } from '../../../src/emulator/host/no-host.js';
 import { execSyscalls } from '../../../src/emulator/kernel/exec.js';
 import { FileTable } from '../../../src/emulator/kernel/file/file-table.js';
+import { mountAll } from '../../../src/emulator/kernel/file/mount-table.js';
 import { fileSyscalls } from '../../../src/emulator/kernel/file/rows.js';
 import { forkSyscalls } from '../../../src/emulator/kernel/fork.js';
 import { futexSyscalls } from '../../../src/emulator/kernel/futex.js';
@@ -340,7 +343,12 @@ const SA_RESTORER = 0x0400_0000;
 /** Programs that execve finds, by path: each gets a fresh space. */
 export type Programs = Readonly<Record<string, Program>>;
 
-export function scripted(program: Program, config: Partial<MachineConfig> = {}, programs: Programs = {}): Scripted {
+export function scripted(
+  program: Program,
+  config: Partial<MachineConfig> = {},
+  programs: Programs = {},
+  host: Host = NO_HOST,
+): Scripted {
   const physical = new PhysicalMemory(FRAMES_BASE + 0x40_0000);
   let frame = FRAMES_BASE / 4096;
   const execution = new ScriptedExecutor();
@@ -359,7 +367,9 @@ export function scripted(program: Program, config: Partial<MachineConfig> = {}, 
     abi: linuxX86Abi(execution),
     loader: { load: (request) => load(request) },
     syscalls,
+    host,
   });
+  mountAll(machine);
   machine.root = createRoot(machine);
   const load = ({ path, argv, environ }: LoadRequest): LoadedProgram | LoadFailure => {
     const found = programs[path];
