@@ -16,6 +16,10 @@ export class Handles<T> {
     return value;
   }
 
+  replace(handle: number, value: T): void {
+    this.values[handle] = value;
+  }
+
   remove(handle: number): T {
     const value = this.get(handle);
     this.values[handle] = undefined;

@@ -5,6 +5,7 @@
  */
 import type { Timespec } from '../clock.js';
 import type { FileStat } from '../kernel/file/stat.js';
+import type { HostSockets } from './sockets.js';
 
 /** What the server gives once, at the start. */
 export interface HostInputs {
@@ -130,6 +131,8 @@ export interface Host {
   readonly inputs: HostInputs;
   readonly files: HostFiles;
   readonly streams: HostStreams;
+  /** Absent: the guest has no network (`--no-network`). */
+  readonly sockets?: HostSockets | undefined;
   /**
    * Comes back when an event is there, `interruptWait` was called, or so many ns of host time have passed (undefined: any number). Only for a machine that is idle.
    */

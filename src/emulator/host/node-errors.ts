@@ -23,6 +23,10 @@ export function perform(call: () => void): number {
 /** By name, since numbers differ between hosts. */
 function errnoOf(error: unknown): number {
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) throw error;
-  const name = error.code as ErrnoName;
-  return ERRNO[name] ?? EIO;
+  return errorNumber(error);
+}
+
+/** The positive errno of an error that Node reported by an event; EIO for one that is none of the system's. */
+export function errorNumber(error: Error): number {
+  return 'code' in error ? (ERRNO[error.code as ErrnoName] ?? EIO) : EIO;
 }

@@ -3,6 +3,7 @@ import { EventQueue } from './event-queue.js';
 import type { Host, HostEvent, HostInputs } from './host.js';
 import { hostInputs } from './inputs.js';
 import { NodeFiles } from './node-files.js';
+import { NodeSockets } from './node-sockets.js';
 import { NodeStreams } from './node-streams.js';
 import { HostPlace } from './place.js';
 
@@ -11,6 +12,8 @@ export interface NodeHostOptions {
   readonly root?: string | undefined;
   /** Nothing on the host is changed: EROFS. */
   readonly readOnly?: boolean;
+  /** No internet sockets. */
+  readonly noNetwork?: boolean;
   /** Descriptors of the server that the guest inherits as 0, 1 and 2. */
   readonly descriptors?: readonly [number, number, number];
 }
@@ -19,13 +22,15 @@ export class NodeHost implements Host {
   readonly inputs: HostInputs;
   readonly files: NodeFiles;
   readonly streams: NodeStreams;
+  readonly sockets: NodeSockets | undefined;
   private readonly events = new EventQueue();
 
   /** Throws Node's error when the root does not exist. */
-  constructor({ root, readOnly = false, descriptors = [0, 1, 2] }: NodeHostOptions = {}) {
+  constructor({ root, readOnly = false, noNetwork = false, descriptors = [0, 1, 2] }: NodeHostOptions = {}) {
     this.inputs = hostInputs(root === undefined ? undefined : '/');
     this.files = new NodeFiles(new HostPlace(root), readOnly);
     this.streams = new NodeStreams(this.events, readOnly, descriptors);
+    this.sockets = noNetwork ? undefined : new NodeSockets(this.events);
   }
 
   wait(atMost: number | undefined): Promise<void> {

@@ -93,7 +93,9 @@ function replace(machine: Machine, thread: Thread, program: LoadedProgram): void
   leaveSpace(machine, process);
   process.space = program.space;
   finishVfork(machine, process);
-  process.files = process.files.unshare();
+  const { files } = process;
+  process.files = files.fork();
+  files.release();
   process.files.closeOnExec();
   process.handlers.users--;
   process.handlers = resetHandlers(process.handlers);

@@ -86,7 +86,11 @@ function unshare({ process, args }: SyscallContext): SyscallResult {
   const own = 0x200 | 0x400 | 0x4_0000;
   if (flags & ~own) return -EPERM;
   if (flags & 0x200) process.fs = { ...process.fs };
-  if (flags & 0x400) process.files = process.files.unshare();
+  if (flags & 0x400) {
+    const { files } = process;
+    process.files = files.fork();
+    files.release();
+  }
   return 0;
 }
 

@@ -26,8 +26,7 @@ const CONTEXT = {
   FPSTATE: 184,
 } as const;
 const INFO = 312;
-/** struct rt_sigframe. */
-export const FRAME_BYTES = INFO + SIGINFO_BYTES;
+const FRAME_BYTES = INFO + SIGINFO_BYTES;
 
 /** Registers in the order of struct sigcontext_64, up to ip. */
 const SAVED = [

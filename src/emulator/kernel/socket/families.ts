@@ -1,7 +1,10 @@
 /** The socket families that there are, and which types each has. */
-import { EPROTONOSUPPORT, ESOCKTNOSUPPORT } from '../errno.js';
+import { EACCES, EPERM, EPROTONOSUPPORT, ESOCKTNOSUPPORT } from '../errno.js';
 import type { SyscallContext } from '../syscall-table.js';
-import { AF, SOCK } from './constants.js';
+import { AF, IPPROTO, SOCK } from './constants.js';
+import type { InetDomain } from './inet-address.js';
+import { InetDatagram } from './inet-datagram.js';
+import { InetStream } from './inet-stream.js';
 import type { Socket } from './socket.js';
 import { UnixDatagram } from './unix-datagram.js';
 import { UnixStream } from './unix-stream.js';
@@ -26,4 +29,24 @@ const unix: Family = {
   },
 };
 
-export const FAMILIES: ReadonlyMap<number, Family> = new Map([[AF.UNIX, unix]]);
+/** Without a network nobody may have such a socket; raw ones take privileges that the server does not have. */
+function inet(domain: InetDomain): Family {
+  return {
+    create({ machine }, type, protocol, flags) {
+      if (machine.host.sockets === undefined) return -EACCES;
+      if (type === SOCK.STREAM) {
+        return protocol === 0 || protocol === IPPROTO.TCP ? new InetStream(machine, flags, domain) : -EPROTONOSUPPORT;
+      }
+      if (type === SOCK.DGRAM) {
+        return protocol === 0 || protocol === IPPROTO.UDP ? new InetDatagram(machine, flags, domain) : -EPROTONOSUPPORT;
+      }
+      return type === SOCK.RAW ? -EPERM : -ESOCKTNOSUPPORT;
+    },
+  };
+}
+
+export const FAMILIES: ReadonlyMap<number, Family> = new Map([
+  [AF.UNIX, unix],
+  [AF.INET, inet(AF.INET)],
+  [AF.INET6, inet(AF.INET6)],
+]);

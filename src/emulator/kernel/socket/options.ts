@@ -113,7 +113,7 @@ export class SocketOptions {
   /** 0, -EINVAL for too few bytes, -ENOPROTOOPT. */
   set(level: number, name: number, bytes: Uint8Array): number {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (level === SOL_SOCKET && (name === SO.RCVTIMEO || name === SO.SNDTIMEO)) return this.setTimeout(name, view);
+    if (level === SOL_SOCKET && (name === SO.RCVTIMEO || name === SO.SNDTIMEO)) return this.setTimeLimit(name, view);
     if (level === SOL_SOCKET && name === SO.LINGER) return this.setLinger(view);
     const row = this.find(level, name);
     if (row === undefined) return -ENOPROTOOPT;
@@ -123,7 +123,7 @@ export class SocketOptions {
     return 0;
   }
 
-  private setTimeout(name: number, view: DataView): number {
+  private setTimeLimit(name: number, view: DataView): number {
     if (view.byteLength < 16) return -EINVAL;
     const ns = Number(view.getBigInt64(0, true)) * SECOND + Number(view.getBigInt64(8, true)) * MICROSECOND;
     const timeout = ns <= 0 ? undefined : ns;

@@ -65,6 +65,7 @@ const bindRow = socketRow(49, 'bind', {
   step: (context, wait) => withAddress(context, wait, (address) => wait.socket.bind(context, address)),
   keys: ownKey,
   dontWait: never,
+  always: () => true,
 });
 
 interface ConnectWait extends SocketWait {
@@ -83,6 +84,7 @@ const connectRow = socketRow(42, 'connect', {
   keys: (_context, socket) => socket.connectKeys(),
   dontWait: never,
   wouldBlock: ({ domain }) => (domain === AF.UNIX ? -EAGAIN : -EINPROGRESS),
+  always: ({ domain, type }) => domain !== AF.UNIX && type === SOCK.DGRAM,
 });
 
 const listenRow = socketRow(50, 'listen', {
@@ -93,6 +95,7 @@ const listenRow = socketRow(50, 'listen', {
   },
   keys: ownKey,
   dontWait: never,
+  always: () => true,
 });
 
 function acceptOne(context: SyscallContext, wait: SocketWait, flags: number): number | SocketWait {
@@ -150,7 +153,9 @@ function setsockopt(context: SyscallContext): number {
   if (length < 0) return -EINVAL;
   const bytes = context.memory.readBytes(context.args[3] as number, Math.min(length, OPTION_MAX));
   if (bytes === undefined) return at === 0 && length === 0 ? -EINVAL : -EFAULT;
-  return found.options.set(level, name, bytes);
+  const result = found.options.set(level, name, bytes);
+  if (result === 0) found.optionChanged(level, name);
+  return result;
 }
 
 function getsockopt(context: SyscallContext): number {

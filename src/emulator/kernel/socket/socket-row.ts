@@ -47,6 +47,8 @@ export interface SocketForm {
   keys(context: SyscallContext, socket: Socket): readonly WaitKey[];
   /** MSG_DONTWAIT and the like. */
   dontWait(context: SyscallContext): boolean;
+  /** Sleeps whatever the socket says, because it takes no time in Linux: bind, listen, connect of datagrams. */
+  always?(socket: Socket): boolean;
   /** What a socket that must not sleep answers: -EAGAIN. */
   wouldBlock?(socket: Socket): number;
 }
@@ -88,7 +90,9 @@ function proceed(context: SyscallContext, form: SocketForm, wait: SocketWait): S
   const now = context.machine.clock.monotonic;
   const span = socket.timeout(form.direction);
   const until = wait.until ?? (span === undefined ? undefined : now + span);
-  if (socket.nonBlocking || form.dontWait(context) || (until !== undefined && until <= now)) {
+  const always = form.always?.(socket) === true;
+  const mustNot = !always && (socket.nonBlocking || form.dontWait(context));
+  if (mustNot || (!always && until !== undefined && until <= now)) {
     if (ancillary !== undefined) releaseFiles(ancillary);
     return done > 0 ? done : (form.wouldBlock?.(socket) ?? -EAGAIN);
   }

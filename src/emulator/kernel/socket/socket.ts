@@ -96,6 +96,9 @@ export abstract class Socket extends OpenFile {
     return this.type !== 1;
   }
 
+  /** An option was set that the host may have to know. */
+  optionChanged(_level: number, _name: number): void {}
+
   /** What a connect that would block sleeps on. */
   connectKeys(): readonly WaitKey[] {
     return [this.key];

@@ -1,0 +1,104 @@
+/** Sockets of the host, by handle. */
+import type { EventQueue } from './event-queue.js';
+import { Handles } from './handles.js';
+import { TcpConnection, TcpListener, teller } from './node-tcp.js';
+import { UdpSocket } from './node-udp.js';
+import type { Datagram, HostSockets, InetAddress, Progress, Readiness, SocketSetting } from './sockets.js';
+
+type Open = TcpListener | TcpConnection | UdpSocket;
+
+export class NodeSockets implements HostSockets {
+  private readonly handles = new Handles<Open | 'coming'>();
+
+  constructor(private readonly events: EventQueue) {}
+
+  /** Things tell of themselves by their handle, which they therefore need first. */
+  private make(create: (tell: () => void) => Open): number {
+    const handle = this.handles.add('coming');
+    this.handles.replace(handle, create(teller(this.events, handle)));
+    return handle;
+  }
+
+  private open<T extends Open>(handle: number, kind: new (...args: never[]) => T): T {
+    const found = this.handles.get(handle);
+    if (!(found instanceof kind)) throw new Error(`socket ${handle} is no ${kind.name}`);
+    return found;
+  }
+
+  listen(address: InetAddress, ipv6Only: boolean): number {
+    return this.make((tell) => new TcpListener(address, ipv6Only, tell));
+  }
+
+  connect(remote: InetAddress, local: InetAddress | undefined): number {
+    return this.make((tell) => TcpConnection.dial(remote, local, tell));
+  }
+
+  progress(handle: number): Progress {
+    const found = this.handles.get(handle);
+    if (found === 'coming') throw new Error(`socket ${handle} is not there yet`);
+    return found.progress;
+  }
+
+  accept(handle: number): number | 'pending' {
+    const socket = this.open(handle, TcpListener).accept();
+    return socket === undefined ? 'pending' : this.make((tell) => new TcpConnection(socket, tell));
+  }
+
+  waiting(handle: number): number {
+    return this.open(handle, TcpListener).waiting;
+  }
+
+  readiness(handle: number): Readiness {
+    return this.open(handle, TcpConnection).readiness;
+  }
+
+  read(handle: number, into: Uint8Array, peek: boolean): number | 'pending' {
+    return this.open(handle, TcpConnection).read(into, peek);
+  }
+
+  write(handle: number, from: Uint8Array): number | 'pending' {
+    return this.open(handle, TcpConnection).write(from);
+  }
+
+  shutdown(handle: number): void {
+    this.open(handle, TcpConnection).shutdown();
+  }
+
+  setOption(handle: number, option: SocketSetting): void {
+    const found = this.handles.get(handle);
+    if (found instanceof TcpConnection || found instanceof UdpSocket) found.set(option);
+  }
+
+  datagrams(family: 4 | 6, settings: { readonly ipv6Only: boolean; readonly reuse: boolean }): number {
+    return this.make((tell) => new UdpSocket(family, settings, tell));
+  }
+
+  bindDatagrams(handle: number, address: InetAddress): void {
+    this.open(handle, UdpSocket).bind(address);
+  }
+
+  connectDatagrams(handle: number, remote: InetAddress | undefined): void {
+    this.open(handle, UdpSocket).connect(remote);
+  }
+
+  sendDatagram(handle: number, bytes: Uint8Array, to: InetAddress | undefined): number {
+    return this.open(handle, UdpSocket).send(bytes, to);
+  }
+
+  receiveDatagram(handle: number, peek: boolean): Datagram | 'pending' {
+    return this.open(handle, UdpSocket).receive(peek);
+  }
+
+  datagramWaiting(handle: number): number | undefined {
+    return this.open(handle, UdpSocket).waiting;
+  }
+
+  datagramError(handle: number): number {
+    return this.open(handle, UdpSocket).takeError();
+  }
+
+  close(handle: number, reset: boolean): void {
+    const found = this.handles.remove(handle);
+    if (found !== 'coming') found.close(reset);
+  }
+}
