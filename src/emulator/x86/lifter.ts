@@ -239,16 +239,22 @@ export class Lifter extends IrBuilder {
     return { ...address, base: this.add(address.base, this.i64(offset)) };
   }
 
+  /** The address of a memory operand moved by `offset` (i64) bytes, which counts like another index register. */
+  displacedAddress(offset: Value): Address {
+    return this.modRm(true, offset);
+  }
+
   /** The effective address without segment base, for LEA. */
   effectiveAddress(): Value {
     return this.linear(this.modRm(false));
   }
 
-  private modRm(segmented = true): Address {
+  private modRm(segmented = true, offset?: Value): Address {
     const { memoryBase, memoryIndex, memoryDisplacement } = this.insn;
     const stack = segmented && this.insn.memorySegment === Register.SS;
     if (memoryBase === Register.RIP || memoryBase === Register.EIP) {
-      return this.plain(this.segment(this.i64(memoryDisplacement), segmented));
+      const target = this.i64(memoryDisplacement);
+      return this.plain(this.segment(offset === undefined ? target : this.add(target, offset), segmented));
     }
     const narrow = isNarrow(memoryBase) || isNarrow(memoryIndex);
     const displacement = BigInt.asIntN(64, memoryDisplacement);
@@ -260,6 +266,7 @@ export class Lifter extends IrBuilder {
       const index = this.extendU(this.get(slot, size === 1 ? 1 : 8));
       parts.push(this.shl(index, this.i64(Math.log2(this.insn.memoryIndexScale))));
     }
+    if (offset !== undefined) parts.push(offset);
     if (parts.length === 0)
       return this.plain(this.segment(this.i64(narrow ? BigInt.asUintN(32, displacement) : displacement), segmented));
     const sum = parts.reduce((x, y) => this.add(x, y));

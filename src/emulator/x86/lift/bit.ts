@@ -19,10 +19,9 @@ type BitChange = (b: Lifter, value: Value, mask: Value) => Value;
 
 /** The memory that a bit offset in a register selects: the operand-sized piece that holds it, before or behind the address given (SDM vol. 2A, BT). */
 function bitStringAddress(b: Lifter, offset: Value, size: number): Address {
-  const at = b.address(0);
   const signed = b.extendS(b.signExtend(offset, size));
   const pieces = b.shrS(signed, b.i64(Math.log2(8 * size)));
-  return { ...at, base: b.add(at.base, b.shl(pieces, b.i64(Math.log2(size)))) };
+  return b.displacedAddress(b.shl(pieces, b.i64(Math.log2(size))));
 }
 
 /** BT, BTS, BTR, BTC: CF ← the bit; the other flags stay (of them only ZF by definition). */

@@ -13,7 +13,7 @@ const CONTROL: ReadonlySet<Register> = new Set(
   Array.from({ length: 16 }, (_, i) => [Register.CR0 + i, Register.DR0 + i, Register.TR0 + (i % 8)]).flat(),
 );
 
-/** MOV: dst ← src. To a segment register, or from one, only 2 bytes count. */
+/** MOV, MOVNTI: dst ← src. To a segment register, or from one, only 2 bytes count. */
 function mov(b: Lifter): void {
   const register = b.insn.op0Register;
   if (b.isRegister(0) && (CONTROL.has(register) || CONTROL.has(b.insn.op1Register))) {
@@ -92,10 +92,11 @@ function enter(b: Lifter): void {
 
 /** LEAVE: rsp ← rbp, pop rbp. */
 function leave(b: Lifter): void {
+  const size = b.insn.code === Code.Leavew ? 2 : 8;
   const frame = b.gpr(GPR.RBP);
-  const saved = b.load(b.plain(frame, true), 8);
-  b.setGpr(GPR.RSP, b.add(frame, b.i64(8)));
-  b.setGpr(GPR.RBP, saved);
+  const saved = b.load(b.plain(frame, true), size);
+  b.setGpr(GPR.RSP, b.add(frame, b.i64(size)));
+  b.setGpr(GPR.RBP, saved, size);
 }
 
 /** MOVZX: the source's zero extension. */
@@ -213,6 +214,7 @@ export const dataMovement: readonly InsnRow[] = [
   row(Mnemonic.Movsx, movsx),
   row(Mnemonic.Movsxd, movsx),
   ...CONDITIONS.flatMap((_, code) => [row(CMOV[code] as Mnemonic, cmov(code)), row(SET[code] as Mnemonic, set(code))]),
+  row(Mnemonic.Movnti, mov),
   row(Mnemonic.Bswap, bswap),
   row(Mnemonic.Movbe, movbe),
   row(Mnemonic.Cbw, (b) => extendAccumulator(b, 2)),

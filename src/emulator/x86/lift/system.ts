@@ -1,6 +1,5 @@
 /** Instructions that report on the processor, hints, and those that user mode may not execute: SDM vol. 1, 5.1.16 and 5.23. */
 import { Mnemonic } from 'iced-x86';
-import type { Value } from '../../ir/op-builder.js';
 import { ACCESS, EXIT, FAULT } from '../../stop.js';
 import { helperIndex } from '../helpers.js';
 import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
@@ -31,13 +30,12 @@ function storeTable(base: bigint): LiftFunction {
   };
 }
 
-/** SLDT, STR, SMSW under UMIP: a made-up value. A register takes its operand size of it, memory 2 bytes. */
+/** SLDT, STR, SMSW under UMIP: a made-up value. Memory takes 2 bytes of it, a register as many as the operand has, and keeps the others. */
 function storeWord(value: number): LiftFunction {
   return (b) => {
     if (b.isMemory(0)) return b.store(b.address(0), 2, b.i32(value & 0xffff));
     const size = b.size(0);
-    const made: Value = size === 8 ? b.i64(value) : b.i32(size === 2 ? value & 0xffff : value);
-    b.write(0, made);
+    b.writeSized(0, size, size === 8 ? b.i64(value) : b.i32(value));
   };
 }
 
@@ -57,6 +55,8 @@ const HINTS = [
   Mnemonic.Prefetcht0,
   Mnemonic.Prefetcht1,
   Mnemonic.Prefetcht2,
+  Mnemonic.Prefetchit0,
+  Mnemonic.Prefetchit1,
   // Without their feature these are no-operations by definition.
   Mnemonic.Cldemote,
   Mnemonic.Rdsspd,
