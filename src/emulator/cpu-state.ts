@@ -22,6 +22,8 @@ export const STATE = {
   RETIRED_COMPILED: 936,
   /** Fill of the access log, in entries. */
   ACCESS_COUNT: 944,
+  /** Physical address of the interpreter's record of the instruction that could not complete, after an exit that refunds it; 0: unknown. */
+  RESUME: 948,
   /** Interpreter temporaries: 16 bytes each. */
   TEMPS: 1024,
   /** Scratch of IR subroutines. */

@@ -1,7 +1,9 @@
 /** What interpreter, code generator and execution need to know of a guest architecture. A second one would be a second folder and a value of this type. */
 import type { CpuState } from './cpu-state.js';
+import type { PageFault } from './executor.js';
 import type { IrBlock } from './ir/ir.js';
 import type { Subroutine } from './ir/subroutine.js';
+import type { FaultSignal } from './stop.js';
 
 /** An instruction that JavaScript executes (EXIT.HELPER): reads and writes the CPU struct, without memory access. */
 export interface HelperRow {
@@ -22,6 +24,19 @@ export interface ConstantTable {
   readonly bytes: Uint8Array;
 }
 
+/** Calls a subroutine on a CPU struct (its physical address) from JavaScript: cold paths only. */
+export type SubroutineCall = (sub: Subroutine, cpu: number, ...args: (number | bigint)[]) => number | bigint;
+
+/** An access that no page serves. */
+export interface PageFaultReport {
+  readonly why: PageFault;
+  /** ACCESS.* */
+  readonly access: number;
+  readonly address: number | bigint;
+  /** The page is there and only this kind of access is forbidden. */
+  readonly present: boolean;
+}
+
 /** What lifting found at an address. */
 export type Lifted =
   | { readonly kind: 'block'; readonly block: IrBlock }
@@ -40,6 +55,13 @@ export interface GuestArch {
   readonly helpers: readonly HelperRow[];
   /** To be copied into the physical memory before any code runs. */
   readonly tables: readonly ConstantTable[];
+  /** The flags register, from and to the lazy record. */
+  getFlags(cpu: CpuState, call: SubroutineCall): number;
+  setFlags(cpu: CpuState, flags: number): void;
+  /** The signal of a processor exception (FAULT.*) that the instruction at ip raises. */
+  exception(cpu: CpuState, vector: number): FaultSignal;
+  /** The signal of a page fault. */
+  pageFault(report: PageFaultReport): FaultSignal;
   /** The instruction at the start of the bytes, as text, and whether it is a legal one that this emulator does not know. */
   explainUndefined(bytes: Uint8Array, ip: number): { text: string; unsupported: boolean };
 }

@@ -9,7 +9,7 @@ export const EXIT = {
   FUEL: 1,
   /** No code is known at ip. */
   NO_CODE: 2,
-  /** A data access missed the TLB: EXIT_ADDRESS, EXIT_INFO = size | ACCESS.* << 8. */
+  /** A data access missed the TLB: EXIT_ADDRESS, EXIT_INFO = ACCESS.*, and bit 8 set when a non-canonical address is a stack fault. */
   MISS: 3,
   /** The interpreter's block turned hot: EXIT_INFO = its code address. */
   HOT: 4,

@@ -3,11 +3,14 @@
  * operands from slots of the CPU struct, do the op's own WebAssembly, and store the result to a slot.
  *
  *     interpret(cpu: i32, pc: i32) -> i32 (EXIT.*)
+ *
+ * Blocks chain through the jump cache without leaving the function, until code is missing or a compiled region takes over (EXIT.NEXT).
  */
 import { SLOT } from '../../register-set.js';
 import { STATE } from '../cpu-state.js';
 import { OPS, type OpRow } from '../ir/ops.js';
 import type { Subroutine } from '../ir/subroutine.js';
+import { JUMP_CACHE_BITS, JUMP_CACHE_ENTRIES, JUMP_ENTRY, JUMP_REGION } from '../memory/layout.js';
 import { ACCESS, EXIT } from '../stop.js';
 import { FunctionWriter, type Label, type WasmType } from '../wasm/function-writer.js';
 import { CROSSING_BUFFER, type MemoryFunctions } from './memory-functions.js';
@@ -34,7 +37,22 @@ const A = 4;
 const B = 6;
 const IMMEDIATE = 8;
 
-interface Parts {
+/** Puts the address of the jump cache's entry for a guest address on the stack. */
+export function jumpCacheEntry(w: FunctionWriter, cpu: number, address: number): void {
+  w.get(cpu);
+  w.memory(LOAD.i32, STATE.JUMP_CACHE);
+  w.get(address);
+  w.op(0xa7);
+  w.get(address);
+  w.i64(JUMP_CACHE_BITS);
+  w.op(0x88, 0xa7, 0x73); // i64.shr_u, wrap, xor
+  w.i32(JUMP_CACHE_ENTRIES - 1);
+  w.op(0x71);
+  w.i32(4);
+  w.op(0x74, 0x6a);
+}
+
+export interface InterpreterParts {
   /** Function indices in the module. */
   readonly memory: MemoryFunctions;
   subroutineIndex(sub: Subroutine): number;
@@ -47,6 +65,8 @@ class InterpreterWriter {
   private readonly fuel = this.w.local('i32');
   private readonly physical = this.w.local('i32');
   private readonly condition = this.w.local('i32');
+  /** Record of the instruction under way. */
+  private readonly insnPc = this.w.local('i32');
   private readonly address = this.w.local('i64');
   private readonly results: Readonly<Record<WasmType, readonly number[]>> = {
     i32: [this.w.local('i32'), this.w.local('i32'), this.w.local('i32')],
@@ -56,9 +76,11 @@ class InterpreterWriter {
     v128: [this.w.local('v128'), this.w.local('v128'), this.w.local('v128')],
   };
   private next!: Label;
+  /** Goes on at the guest address in the local `address`. */
+  private transfer!: Label;
 
   constructor(
-    private readonly parts: Parts,
+    private readonly parts: InterpreterParts,
     private readonly subroutines: readonly Subroutine[],
   ) {}
 
@@ -69,6 +91,7 @@ class InterpreterWriter {
     w.memory(LOAD.i32, STATE.FUEL);
     w.set(this.fuel);
     this.next = w.loop();
+    this.transfer = w.block();
     const labels = cases.map(() => w.block()).reverse();
     w.get(this.pc);
     w.memory([0x2f], 0);
@@ -78,8 +101,35 @@ class InterpreterWriter {
       write();
     }
     w.end();
+    this.findCode();
+    w.end();
     w.unreachable();
     return w;
+  }
+
+  /** The target of every transfer: ip moves there, and its interpreter code is run if the jump cache knows it. */
+  private findCode(): void {
+    const { w } = this;
+    w.get(this.cpu);
+    w.get(this.address);
+    w.memory(STORE.i64, SLOT.RIP);
+    jumpCacheEntry(w, this.cpu, this.address);
+    w.tee(this.physical);
+    w.memory(LOAD.i64, 0);
+    w.get(this.address);
+    w.op(0x51);
+    w.if();
+    w.get(this.physical);
+    w.memory(LOAD.i32, JUMP_REGION);
+    w.if();
+    this.leave(() => w.i32(EXIT.NEXT), false);
+    w.end();
+    w.get(this.physical);
+    w.memory(LOAD.i32, JUMP_ENTRY);
+    w.set(this.pc);
+    w.br(this.next);
+    w.end();
+    this.leave(() => w.i32(EXIT.NO_CODE), false);
   }
 
   /** One piece of code for each opcode, in opcode order. Each ends in a branch or a return. */
@@ -133,6 +183,7 @@ class InterpreterWriter {
   /** Ends the run. `refund`: the instruction has not retired. */
   private leave(pushKind: () => void, refund: boolean): void {
     const { w } = this;
+    if (refund) this.setState(STATE.RESUME, () => w.get(this.insnPc));
     this.setState(STATE.FUEL, () => {
       w.get(this.fuel);
       if (refund) {
@@ -223,27 +274,24 @@ class InterpreterWriter {
     w.set(this.address);
   }
 
-  /** EXIT.MISS: the memory functions have left address and size; the access and the segment are added here. */
+  /** EXIT.MISS: the memory functions have left the address; the access and the segment are added here. */
   private miss(access: number): void {
     const { w } = this;
     this.setState(STATE.EXIT_INFO, () => {
-      w.get(this.cpu);
-      w.memory(LOAD.i32, STATE.EXIT_INFO);
-      w.i32(access << 8);
-      w.op(0x72);
+      w.i32(access);
       this.immediate('i32', IMMEDIATE + 4);
-      w.i32(16);
+      w.i32(8);
       w.op(0x74, 0x72);
     });
     this.leave(() => w.i32(EXIT.MISS), true);
   }
 
-  private locate(size: number, forWrite: boolean): void {
+  private locate(size: number, locate: number): void {
     const { w } = this;
     w.get(this.cpu);
     w.get(this.address);
     w.i32(size);
-    w.call(forWrite ? this.parts.memory.locateWrite : this.parts.memory.locateRead);
+    w.call(locate);
     w.tee(this.physical);
     w.op(0x45);
   }
@@ -251,7 +299,7 @@ class InterpreterWriter {
   private loadCase(op: OpRow): void {
     const { w } = this;
     this.memoryAddress();
-    this.locate(op.size, op.forWrite);
+    this.locate(op.size, op.forWrite ? this.parts.memory.locateUpdate : this.parts.memory.locateRead);
     w.if();
     w.get(this.cpu);
     w.get(this.address);
@@ -274,7 +322,7 @@ class InterpreterWriter {
     const { w } = this;
     const type = op.params[1] as WasmType;
     this.memoryAddress();
-    this.locate(op.size, true);
+    this.locate(op.size, this.parts.memory.locateWrite);
     w.if();
     // Crossing, or a miss: the value goes to the buffer first, then to both pages or to neither.
     w.get(this.cpu);
@@ -346,10 +394,9 @@ class InterpreterWriter {
       case 'jump.to':
       case 'call.to':
       case 'ret':
-        w.get(this.cpu);
         this.operand(A, 'i64');
-        w.memory(STORE.i64, SLOT.RIP);
-        return this.leave(() => w.i32(EXIT.NEXT), false);
+        w.set(this.address);
+        return w.br(this.transfer);
       case 'exit':
         this.setState(STATE.EXIT_INFO, () => {
           this.immediate('i32');
@@ -368,15 +415,17 @@ class InterpreterWriter {
   private flagsCase(op: OpRow): void {
     const { w } = this;
     const type = op.params[0] as WasmType;
+    const locals = this.results[type];
+    // All operands are read first: one may be a slot of the old record.
+    [A, B, RESULT].forEach((field, i) => {
+      this.operand(field, type);
+      w.set(locals[i] as number);
+    });
     this.setState(SLOT.CC_KIND, () => this.immediate('i32'));
-    [
-      [A, SLOT.CC_A],
-      [B, SLOT.CC_B],
-      [RESULT, SLOT.CC_R],
-    ].forEach(([field, slot]) => {
+    [SLOT.CC_A, SLOT.CC_B, SLOT.CC_R].forEach((slot, i) => {
       w.get(this.cpu);
-      this.operand(field as number, type);
-      w.memory(STORE[type], slot as number);
+      w.get(locals[i] as number);
+      w.memory(STORE[type], slot);
     });
     this.advance();
   }
@@ -403,6 +452,8 @@ class InterpreterWriter {
     w.get(this.cpu);
     this.immediate('i64');
     w.memory(STORE.i64, SLOT.RIP);
+    w.get(this.pc);
+    w.set(this.insnPc);
     w.get(this.fuel);
     w.op(0x45);
     w.if();
@@ -417,10 +468,9 @@ class InterpreterWriter {
 
   private jump(): void {
     const { w } = this;
-    w.get(this.cpu);
     this.immediate('i64');
-    w.memory(STORE.i64, SLOT.RIP);
-    this.leave(() => w.i32(EXIT.NEXT), false);
+    w.set(this.address);
+    w.br(this.transfer);
   }
 
   private subroutineCase(sub: Subroutine): void {
@@ -442,6 +492,6 @@ class InterpreterWriter {
 }
 
 /** Writes the interpreter's function. */
-export function writeInterpreter(parts: Parts, subroutines: readonly Subroutine[]): FunctionWriter {
+export function writeInterpreter(parts: InterpreterParts, subroutines: readonly Subroutine[]): FunctionWriter {
   return new InterpreterWriter(parts, subroutines).write();
 }

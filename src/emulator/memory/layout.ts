@@ -40,6 +40,13 @@ export const TLB_EMPTY_0 = 1n << 20n;
 export const JUMP_CACHE_BITS = 12;
 export const JUMP_CACHE_ENTRIES = 1 << JUMP_CACHE_BITS;
 export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16;
+/** Offsets in an entry. */
+export const JUMP_REGION = 8;
+export const JUMP_ENTRY = 12;
+/** The entry's index for a guest address (an integer below 2^48). */
+export function jumpCacheIndex(ip: number): number {
+  return (ip ^ Math.floor(ip / JUMP_CACHE_ENTRIES)) & (JUMP_CACHE_ENTRIES - 1);
+}
 
 /** The per-address-space area: read TLB, write TLB, jump cache. */
 export const SPACE_TLB_READ = 0;

@@ -73,6 +73,13 @@ export class FunctionWriter {
     this.code.uleb(index);
   }
 
+  /** Calls the function at the table index on top of the stack; `type`: index of its type in the module. */
+  callIndirect(type: number): void {
+    this.code.u8(0x11);
+    this.code.uleb(type);
+    this.code.u8(0);
+  }
+
   block(): Label {
     this.op(0x02, 0x40);
     return ++this.depth as Label;

@@ -1,5 +1,7 @@
 /** x86-64 as the emulator sees a guest architecture. */
 import type { GuestArch } from '../guest-arch.js';
+import { exception, pageFault } from './exceptions.js';
+import { getFlags, setFlags } from './flags-register.js';
 import { HELPERS } from './helpers.js';
 import { explainUndefined, liftBlock } from './lift.js';
 import { SUBROUTINES } from './subroutines.js';
@@ -10,5 +12,9 @@ export const x86: GuestArch = {
   subroutines: SUBROUTINES,
   helpers: HELPERS,
   tables: TABLES,
+  getFlags,
+  setFlags,
+  exception,
+  pageFault,
   explainUndefined,
 };

@@ -1,0 +1,295 @@
+/**
+ * Runs guest code: finds or lifts the code at ip, lets WebAssembly run it, and serves what it comes back for. The state of a run is in the CPU struct;
+ * execution itself holds caches only, so forgetting any of them changes nothing that the guest can see.
+ */
+import { log } from '../log.js';
+import { SLOT } from '../register-set.js';
+import { type CpuState, STATE } from './cpu-state.js';
+import type { Block } from './execution/block.js';
+import { CodeStore } from './execution/code-store.js';
+import { Fetcher, type FetchFault } from './execution/fetch.js';
+import { createRuntime, type Runtime } from './execution/runtime.js';
+import { SlowLane } from './execution/slow-lane.js';
+import { SpaceCode } from './execution/space-code.js';
+import type { CodeListener, ExecutionSpace, Executor, Exit, PageFault } from './executor.js';
+import type { GuestArch, HelperEnvironment } from './guest-arch.js';
+import { InterpreterEncoder } from './interp/encode.js';
+import { SPACE_JUMP_CACHE, SPACE_TLB_READ, SPACE_TLB_WRITE } from './memory/layout.js';
+import type { PhysicalMemory } from './memory/physical.js';
+import { ACCESS, EXIT, FAULT, type FaultSignal } from './stop.js';
+
+export interface ExecutionConfig {
+  readonly physical: PhysicalMemory;
+  readonly arch: GuestArch;
+  /** What a helper instruction (CPUID, RDTSC) sees when the thread of this CPU struct executes it. */
+  readonly environment: (cpu: CpuState) => HelperEnvironment;
+}
+
+/** Most instructions in a block. */
+const BLOCK_LIMIT = 64;
+/** So many misses of one instruction in a row: its pages push each other out of the TLB. */
+const MISS_LIMIT = 8;
+/** First address behind user space (Linux: TASK_SIZE_MAX). */
+const USER_END = 0x7fff_ffff_f000;
+/** Exceptions that are reported behind their instruction, which has retired (SDM vol. 3A, table 6-1: traps). */
+const TRAPS: ReadonlySet<number> = new Set([FAULT.DEBUG, FAULT.BREAKPOINT, FAULT.OVERFLOW]);
+
+const FUEL_EXIT: Exit = { kind: 'fuel' };
+const SYSCALL_EXIT: Exit = { kind: 'syscall' };
+const BREAKPOINT_EXIT: Exit = { kind: 'breakpoint' };
+
+/** How a run goes on: at interpreter code, at what is known at ip (0), or not at all. */
+type Next = number | Exit;
+
+export class Execution implements Executor<ExecutionSpace>, CodeListener {
+  private readonly physical: PhysicalMemory;
+  private readonly arch: GuestArch;
+  private readonly runtime: Runtime;
+  private readonly store: CodeStore;
+  private readonly fetcher: Fetcher;
+  private readonly slowLane: SlowLane;
+  private readonly spaces = new Map<ExecutionSpace, SpaceCode>();
+  private readonly warned = new Set<string>();
+  /** The last miss, and how often it came in a row. */
+  private missIp = -1;
+  private missFuel = -1;
+  private missCount = 0;
+
+  constructor(private readonly config: ExecutionConfig) {
+    this.physical = config.physical;
+    this.arch = config.arch;
+    this.runtime = createRuntime(config.arch, config.physical);
+    this.store = new CodeStore(new InterpreterEncoder(config.physical, config.arch.subroutines));
+    this.fetcher = new Fetcher(config.physical);
+    this.slowLane = new SlowLane(config.physical, this.runtime);
+  }
+
+  run(cpu: CpuState, space: ExecutionSpace, fuel: number): Exit {
+    const code = this.codeOf(space);
+    cpu.setInt(STATE.TLB_READ, space.area + SPACE_TLB_READ);
+    cpu.setInt(STATE.TLB_WRITE, space.area + SPACE_TLB_WRITE);
+    cpu.setInt(STATE.JUMP_CACHE, space.area + SPACE_JUMP_CACHE);
+    cpu.setInt(STATE.FUEL, fuel);
+    this.missCount = 0;
+    let next: Next = fuel === 1 ? this.single(cpu, code) : 0;
+    while (typeof next === 'number') {
+      if (cpu.int(STATE.FUEL) === 0) return FUEL_EXIT;
+      next = this.serve(cpu, code, this.runtime.run(cpu.base, next));
+    }
+    return next;
+  }
+
+  getFlags(cpu: CpuState): number {
+    return this.arch.getFlags(cpu, this.runtime.call);
+  }
+
+  setFlags(cpu: CpuState, flags: number): void {
+    this.arch.setFlags(cpu, flags);
+  }
+
+  codeChanged(space: ExecutionSpace, from: number, to: number): void {
+    this.spaces.get(space)?.removeRange(from, to);
+  }
+
+  spaceGone(space: ExecutionSpace): void {
+    this.spaces.get(space)?.removeAll();
+    this.spaces.delete(space);
+  }
+
+  private codeOf(space: ExecutionSpace): SpaceCode {
+    const known = this.spaces.get(space);
+    if (known !== undefined) return known;
+    const made = new SpaceCode(space, this.physical);
+    this.spaces.set(space, made);
+    return made;
+  }
+
+  /** What WebAssembly came back for. */
+  private serve(cpu: CpuState, code: SpaceCode, kind: number): Next {
+    switch (kind) {
+      case EXIT.NEXT:
+        return 0;
+      case EXIT.FUEL:
+        return FUEL_EXIT;
+      case EXIT.NO_CODE:
+        return cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.provide(cpu, code);
+      case EXIT.MISS:
+        return this.miss(cpu, code);
+      case EXIT.SYSCALL:
+        return SYSCALL_EXIT;
+      case EXIT.BREAKPOINT:
+        return BREAKPOINT_EXIT;
+      case EXIT.FAULT:
+        return this.exception(cpu, code, cpu.int(STATE.EXIT_INFO));
+      case EXIT.HELPER:
+        return this.helper(cpu, code);
+      default:
+        throw new Error(`execution came back with exit ${kind}`);
+    }
+  }
+
+  // ---- code ----
+
+  /** There is no code at ip in the jump cache. */
+  private provide(cpu: CpuState, code: SpaceCode): Next {
+    const block = this.blockAt(cpu, code, false);
+    if ('kind' in block) return block;
+    code.setJump(block.ip, 0, block.code);
+    return block.code;
+  }
+
+  /** The code of the one instruction at ip. */
+  private single(cpu: CpuState, code: SpaceCode): Next {
+    const block = this.blockAt(cpu, code, true);
+    return 'kind' in block ? block : block.code;
+  }
+
+  private blockAt(cpu: CpuState, code: SpaceCode, single: boolean): Block | Exit {
+    const ip = cpu.rip;
+    const known = code.find(ip, single);
+    if (known !== undefined) return known;
+    if (!isUser(cpu, SLOT.RIP)) return this.fetchFault(cpu, code, { why: 'unmapped', address: ip });
+    // Decided before the fetch: a breakpoint may sit where nothing can be executed.
+    if (code.space.hasSwbp(ip)) return BREAKPOINT_EXIT;
+    const found = this.findOrLift(code, ip, single);
+    if ('why' in found) return this.fetchFault(cpu, code, found);
+    code.add(found);
+    return found;
+  }
+
+  private findOrLift({ space }: SpaceCode, ip: number, single: boolean): Block | FetchFault {
+    const head = this.fetcher.page(space, ip);
+    if ('why' in head) return head;
+    const known = this.store.find(ip, single, (bytes) => this.fetcher.holds(space, ip, head, bytes));
+    const block = known ?? this.lift(space, ip, head, single);
+    if (!('why' in block)) this.fetcher.markCode(space, block.ip, block.end);
+    return block;
+  }
+
+  private lift(space: ExecutionSpace, ip: number, head: Uint8Array, single: boolean): Block | FetchFault {
+    const options = { limit: single ? 1 : BLOCK_LIMIT };
+    let lifted = this.arch.lift(head, ip, options);
+    if (lifted.kind === 'truncated') {
+      const joined = this.fetcher.acrossBorder(space, ip, head);
+      if ('why' in joined) return joined;
+      lifted = this.arch.lift(joined, ip, { limit: 1 });
+    }
+    if (lifted.kind === 'truncated')
+      throw new Error(`no instruction ends within ${head.length} bytes at ${ip.toString(16)}`);
+    return this.store.add(lifted.block, single, 0);
+  }
+
+  // ---- faults ----
+
+  private fault(fault: FaultSignal): Exit {
+    return { kind: 'fault', fault };
+  }
+
+  private fetchFault(cpu: CpuState, code: SpaceCode, { why, address }: FetchFault): Exit {
+    if (!isCanonical(cpu, SLOT.RIP)) return this.fault(this.arch.exception(cpu, FAULT.PROTECTION));
+    if (!isUser(cpu, SLOT.RIP)) return this.kernelFault(cpu.big(SLOT.RIP), ACCESS.FETCH);
+    return this.pageFault(code, why, address, ACCESS.FETCH);
+  }
+
+  private pageFault({ space }: SpaceCode, why: PageFault, address: number, access: number): Exit {
+    if (address >= USER_END) return this.kernelFault(address, access);
+    const present = why === 'denied' && access !== ACCESS.READ && space.fill(address, ACCESS.READ) === 'filled';
+    return this.fault(this.arch.pageFault({ why, access, address, present }));
+  }
+
+  /** The kernel hides what is mapped in its half: always a protection fault, always without a mapping (arch/x86/mm/fault.c). */
+  private kernelFault(address: number | bigint, access: number): Exit {
+    return this.fault(this.arch.pageFault({ why: 'unmapped', access, address, present: true }));
+  }
+
+  private exception(cpu: CpuState, code: SpaceCode, vector: number): Exit {
+    if (vector === FAULT.INVALID_OPCODE) this.explain(cpu, code);
+    if (TRAPS.has(vector)) this.retire(cpu, code);
+    return this.fault(this.arch.exception(cpu, vector));
+  }
+
+  /** One warning for each instruction that real processors know and this one does not. */
+  private explain(cpu: CpuState, code: SpaceCode): void {
+    const block = this.blockAt(cpu, code, true);
+    if ('kind' in block) return;
+    const { text, unsupported } = this.arch.explainUndefined(block.bytes, block.ip);
+    if (!unsupported || this.warned.has(text)) return;
+    this.warned.add(text);
+    log.warn({ ip: block.ip.toString(16), instruction: text }, 'unknown instruction: the program gets SIGILL');
+  }
+
+  /** Moves ip behind the instruction, which has been done elsewhere. */
+  private retire(cpu: CpuState, code: SpaceCode): void {
+    const block = this.blockAt(cpu, code, true);
+    if ('kind' in block) throw new Error(`no code at ${cpu.rip.toString(16)}, which has just run`);
+    cpu.rip = block.end;
+    cpu.setInt(STATE.FUEL, cpu.int(STATE.FUEL) - 1);
+  }
+
+  private helper(cpu: CpuState, code: SpaceCode): Next {
+    const helper = this.arch.helpers[cpu.int(STATE.EXIT_INFO)];
+    if (helper === undefined) throw new Error(`there is no helper ${cpu.int(STATE.EXIT_INFO)}`);
+    helper.run(cpu, this.config.environment(cpu));
+    this.retire(cpu, code);
+    return 0;
+  }
+
+  // ---- data accesses ----
+
+  /** An access missed the TLB: fills it, or says why the instruction cannot go on. */
+  private miss(cpu: CpuState, code: SpaceCode): Next {
+    const resume = cpu.int(STATE.RESUME);
+    if (this.missesAgain(cpu)) return this.slowly(cpu, code);
+    const filled = this.fillMiss(cpu, code);
+    if (filled === 'filled') return resume;
+    return filled === 'once' ? this.slowly(cpu, code) : filled;
+  }
+
+  private missesAgain(cpu: CpuState): boolean {
+    const ip = cpu.rip;
+    const fuel = cpu.int(STATE.FUEL);
+    const again = ip === this.missIp && fuel === this.missFuel;
+    this.missCount = again ? this.missCount + 1 : 0;
+    this.missIp = ip;
+    this.missFuel = fuel;
+    return this.missCount > MISS_LIMIT;
+  }
+
+  private fillMiss(cpu: CpuState, code: SpaceCode): 'filled' | 'once' | Exit {
+    const info = cpu.int(STATE.EXIT_INFO);
+    const access = info & 0xff;
+    if (!isCanonical(cpu, STATE.EXIT_ADDRESS)) {
+      return this.fault(this.arch.exception(cpu, info & STACK_ACCESS ? FAULT.STACK : FAULT.PROTECTION));
+    }
+    if (!isUser(cpu, STATE.EXIT_ADDRESS)) return this.kernelFault(cpu.big(STATE.EXIT_ADDRESS), access);
+    const address = cpu.num(STATE.EXIT_ADDRESS);
+    const filled = code.space.fill(address, access);
+    if (filled === 'filled' || filled === 'once') return filled;
+    return this.pageFault(code, filled, address, access);
+  }
+
+  /** Runs one instruction in the logging interpreter, for accesses that must be seen or that the TLB cannot hold together. */
+  private slowly(cpu: CpuState, code: SpaceCode): Next {
+    const block = this.blockAt(cpu, code, true);
+    if ('kind' in block) return block;
+    const { kind, hits, fault, retired } = this.slowLane.run(cpu, code.space, block.code, () =>
+      this.fillMiss(cpu, code),
+    );
+    if (fault !== undefined) return fault;
+    if (hits.length > 0) return { kind: 'watch', hits };
+    return retired ? 0 : this.serve(cpu, code, kind);
+  }
+}
+
+/** In EXIT_INFO of a miss. */
+const STACK_ACCESS = 0x100;
+
+/** Bits 47 to 63 are all alike. */
+function isCanonical(cpu: CpuState, slot: number): boolean {
+  const high = cpu.int(slot + 4) >> 15;
+  return high === 0 || high === -1;
+}
+
+function isUser(cpu: CpuState, slot: number): boolean {
+  return cpu.num(slot) < USER_END;
+}

@@ -1,0 +1,56 @@
+/**
+ * All blocks of the machine and the memory that their interpreter code fills. Blocks are found by address and fetched bytes: a block whose code
+ * was withdrawn (a breakpoint set and removed, a library mapped in another process) is found again without lifting.
+ *
+ * The memory is used in turns, one segment after another; entering a segment evicts the blocks in it, so what is hot and evicted is lifted again.
+ */
+import { InterpreterEncoder } from '../interp/encode.js';
+import type { IrBlock } from '../ir/ir.js';
+import { IR_CODE_BASE, IR_CODE_SIZE } from '../memory/layout.js';
+import type { Block } from './block.js';
+
+const SEGMENTS = 8;
+const SEGMENT_BYTES = IR_CODE_SIZE / SEGMENTS;
+
+export class CodeStore {
+  private readonly byAddress = new Map<number, Block[]>();
+  private readonly segments: Block[][] = Array.from({ length: SEGMENTS }, () => []);
+  private segment = 0;
+  private at = IR_CODE_BASE;
+
+  constructor(private readonly encoder: InterpreterEncoder) {}
+
+  /** A block that was made at this address of bytes which are there now: `matches` compares. */
+  find(ip: number, single: boolean, matches: (bytes: Uint8Array) => boolean): Block | undefined {
+    return this.byAddress.get(ip)?.find((block) => block.single === single && matches(block.bytes));
+  }
+
+  /** Encodes a block and keeps it. `hotAfter`: see InterpreterEncoder. */
+  add(ir: IrBlock, single: boolean, hotAfter: number): Block {
+    this.makeRoom(InterpreterEncoder.bound(ir));
+    const code = this.at;
+    this.at = this.encoder.encode(ir, code, hotAfter);
+    const block: Block = { ip: ir.ip, end: ir.end, bytes: ir.bytes, single, code, users: new Set() };
+    const others = this.byAddress.get(ir.ip);
+    if (others === undefined) this.byAddress.set(ir.ip, [block]);
+    else others.push(block);
+    (this.segments[this.segment] as Block[]).push(block);
+    return block;
+  }
+
+  private makeRoom(bytes: number): void {
+    if (bytes > SEGMENT_BYTES) throw new Error(`a block of ${bytes} bytes of code`);
+    if (this.at + bytes <= IR_CODE_BASE + (this.segment + 1) * SEGMENT_BYTES) return;
+    this.segment = (this.segment + 1) % SEGMENTS;
+    this.at = IR_CODE_BASE + this.segment * SEGMENT_BYTES;
+    for (const block of this.segments[this.segment] as Block[]) this.evict(block);
+    this.segments[this.segment] = [];
+  }
+
+  private evict(block: Block): void {
+    for (const user of [...block.users]) user.remove(block);
+    const left = (this.byAddress.get(block.ip) ?? []).filter((other) => other !== block);
+    if (left.length === 0) this.byAddress.delete(block.ip);
+    else this.byAddress.set(block.ip, left);
+  }
+}
