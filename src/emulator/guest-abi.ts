@@ -20,7 +20,20 @@ export interface ReturnedFrame {
   readonly altStack: AltStack;
 }
 
+/** What the auxiliary vector tells programs of the processor, and what loaders have to know of them. */
+export interface GuestFacts {
+  /** e_machine of its ELF files. */
+  readonly elfMachine: number;
+  /** AT_PLATFORM. */
+  readonly platform: string;
+  /** AT_HWCAP: CPUID.1:EDX on x86. */
+  readonly hwcap: number;
+  /** AT_MINSIGSTKSZ: bytes that the frame of a signal handler may take. */
+  readonly minimumSignalStack: number;
+}
+
 export interface GuestAbi {
+  readonly facts: GuestFacts;
   /** The registers of a fresh image: everything zero but ip and stack pointer, floating point in its initial state. */
   start(cpu: CpuState, entry: number, stack: number): void;
   /** Does what the `syscall` instruction does and leaves number and arguments for `syscall`. */

@@ -12,6 +12,9 @@ import type { GuestAbi } from './guest-abi.js';
 import { type MachineHooks, NO_HOOKS, type RunResult, type StopEvent } from './hooks.js';
 import type { Host, HostSource } from './host/host.js';
 import { NO_HOST } from './host/no-host.js';
+import { Mounts } from './kernel/file/file-system.js';
+import { Locks } from './kernel/file/locks.js';
+import type { Pipe } from './kernel/file/pipe.js';
 import { updateCpuDeadline } from './kernel/itimer.js';
 import type { MessageQueue } from './kernel/message-queue.js';
 import { Semaphores } from './kernel/semaphore.js';
@@ -83,6 +86,12 @@ export class Machine {
   readonly pageCache: PageCache;
   /** What is woken by an event of the host: the key of the file that asked for it. */
   readonly hostKeys = new Map<HostSource, WaitKey>();
+
+  readonly locks = new Locks(this);
+  /** FIFOs with an open end, by device and inode (kernel/file/fifo.ts). */
+  readonly fifos = new Map<string, Pipe>();
+  /** Empty until `mountAll` (kernel/file/mount-table.ts). */
+  readonly mounts = new Mounts();
 
   readonly processes = new Map<Pid, Process>();
   readonly threads = new Map<Tid, Thread>();

@@ -25,6 +25,8 @@ export interface ProcessFiles {
   fork(): ProcessFiles;
   /** Another process or thread group uses this same table (CLONE_FILES). */
   share(): ProcessFiles;
+  /** A table that nobody else uses: this one, or a copy of it. */
+  unshare(): ProcessFiles;
   closeOnExec(): void;
   /** One user less; the last one closes everything. */
   release(): void;

@@ -19,12 +19,8 @@ const WRITES = O.WRONLY | O.RDWR | O.CREAT | O.TRUNC;
 
 export function hostFlags(flags: number): number {
   const set = TRANSLATION.filter(([linux]) => (flags & linux) === linux).reduce((all, [, host]) => all | host, 0);
-  // Only Linux has unnamed files.
-  const unnamed = (flags & O.TMPFILE) === O.TMPFILE ? TMPFILE : 0;
-  return (ACCESS[flags & O.ACCMODE] ?? constants.O_RDWR) | set | unnamed | ALWAYS;
+  return (ACCESS[flags & O.ACCMODE] ?? constants.O_RDWR) | set | ALWAYS;
 }
-
-const TMPFILE = O.TMPFILE;
 
 /** Would opening with these flags change anything? */
 export function mayWrite(flags: number): boolean {

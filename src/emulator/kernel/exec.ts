@@ -93,9 +93,7 @@ function replace(machine: Machine, thread: Thread, program: LoadedProgram): void
   leaveSpace(machine, process);
   process.space = program.space;
   finishVfork(machine, process);
-  const { files } = process;
-  process.files = files.fork();
-  files.release();
+  process.files = process.files.unshare();
   process.files.closeOnExec();
   process.handlers.users--;
   process.handlers = resetHandlers(process.handlers);

@@ -48,6 +48,7 @@ const NO_SPACE: ProcessSpace = {
 const NO_FILES: ProcessFiles = {
   fork: () => NO_FILES,
   share: () => NO_FILES,
+  unshare: () => NO_FILES,
   closeOnExec: () => undefined,
   release: () => undefined,
 };

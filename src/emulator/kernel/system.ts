@@ -86,11 +86,7 @@ function unshare({ process, args }: SyscallContext): SyscallResult {
   const own = 0x200 | 0x400 | 0x4_0000;
   if (flags & ~own) return -EPERM;
   if (flags & 0x200) process.fs = { ...process.fs };
-  if (flags & 0x400) {
-    const { files } = process;
-    process.files = files.fork();
-    files.release();
-  }
+  if (flags & 0x400) process.files = process.files.unshare();
   return 0;
 }
 

@@ -1,9 +1,18 @@
 /** The Linux x86-64 convention (x86/entry: arguments in rdi rsi rdx r10 r8 r9, number in rax, `syscall` clobbers rcx and r11). */
 import { GPR, SLOT } from '../../register-set.js';
 import type { CpuState } from '../cpu-state.js';
-import type { GuestAbi } from '../guest-abi.js';
-import { FXSAVE_FRAME, initFpu, XSAVE_FRAME } from './fpu-image.js';
-import { enterHandler, type FlagAccess, onAltStack, returnFromHandler, USER_CS, USER_DS } from './signal-frame.js';
+import type { GuestAbi, GuestFacts } from '../guest-abi.js';
+import { cpuid } from './cpuid.js';
+import { type FrameState, FXSAVE_FRAME, initFpu, XSAVE_FRAME } from './fpu-image.js';
+import {
+  enterHandler,
+  type FlagAccess,
+  FRAME_BYTES,
+  onAltStack,
+  returnFromHandler,
+  USER_CS,
+  USER_DS,
+} from './signal-frame.js';
 
 const ARGUMENTS = [GPR.RDI, GPR.RSI, GPR.RDX, GPR.R10, GPR.R8, GPR.R9].map((n) => SLOT.GPR + 8 * n);
 const RAX = SLOT.GPR + 8 * GPR.RAX;
@@ -47,10 +56,24 @@ function restart(cpu: CpuState, nr: number): void {
   cpu.rip = cpu.rip - SYSCALL_LENGTH;
 }
 
+const EM_X86_64 = 62;
+
+function facts(state: FrameState): GuestFacts {
+  // get_sigframe_size: the frame and the state behind it, each with the worst padding of its alignment.
+  const frame = FRAME_BYTES + 15 + state.bytes + 63;
+  return {
+    elfMachine: EM_X86_64,
+    platform: 'x86_64',
+    hwcap: cpuid(1, 0)[3],
+    minimumSignalStack: frame + (-frame & 15),
+  };
+}
+
 /** The convention over an execution engine that holds the flags; with AVX, signal frames hold the whole vector registers. */
 export function linuxX86Abi(flags: FlagAccess, avx = false): GuestAbi {
   const format = { flags, state: avx ? XSAVE_FRAME : FXSAVE_FRAME };
   return {
+    facts: facts(format.state),
     start: (cpu, entry, stack) => start(cpu, flags, entry, stack),
     enterSyscall: (cpu) => enterSyscall(cpu, flags),
     syscall,

@@ -26,7 +26,8 @@ const CONTEXT = {
   FPSTATE: 184,
 } as const;
 const INFO = 312;
-const FRAME_BYTES = INFO + SIGINFO_BYTES;
+/** struct rt_sigframe. */
+export const FRAME_BYTES = INFO + SIGINFO_BYTES;
 
 /** Registers in the order of struct sigcontext_64, up to ip. */
 const SAVED = [

@@ -16,11 +16,7 @@ const CLOSE_RANGE = { UNSHARE: 2, CLOEXEC: 4 } as const;
 function closeRange({ process, args }: SyscallContext): number {
   const [first, last, flags] = args.map((arg) => arg >>> 0) as [number, number, number];
   if (flags & ~(CLOSE_RANGE.UNSHARE | CLOSE_RANGE.CLOEXEC) || first > last) return -EINVAL;
-  if (flags & CLOSE_RANGE.UNSHARE) {
-    const { files } = process;
-    process.files = files.fork();
-    files.release();
-  }
+  if (flags & CLOSE_RANGE.UNSHARE) process.files = process.files.unshare();
   const files = filesOf(process);
   for (const fd of files.numbers()) {
     if (fd < first || fd > last) continue;

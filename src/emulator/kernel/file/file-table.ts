@@ -44,7 +44,7 @@ export class FileTable implements ProcessFiles {
   replace(fd: number, file: OpenFile, closeOnExec: boolean): void {
     const old = this.descriptors[fd];
     this.descriptors[fd] = { file, closeOnExec };
-    old?.file.release();
+    if (old !== undefined) this.leave(old.file);
   }
 
   /** 0 or -EBADF. */
@@ -52,13 +52,25 @@ export class FileTable implements ProcessFiles {
     const descriptor = this.descriptors[fd];
     if (descriptor === undefined) return -EBADF;
     this.descriptors[fd] = undefined;
-    descriptor.file.release();
+    this.leave(descriptor.file);
     return 0;
+  }
+
+  /** Any close of a file gives up what the table holds of it: its fcntl(2) locks. */
+  private leave(file: OpenFile): void {
+    file.flush(this);
+    file.release();
   }
 
   fork(): FileTable {
     for (const descriptor of this.descriptors) descriptor?.file.retain();
     return new FileTable(this.descriptors.map((descriptor) => (descriptor ? { ...descriptor } : undefined)));
+  }
+
+  unshare(): FileTable {
+    if (this.users === 1) return this;
+    this.users--;
+    return this.fork();
   }
 
   share(): FileTable {

@@ -7,9 +7,11 @@
 import type { Machine } from '../../machine.js';
 import type { BackingFile } from '../../memory/backing-file.js';
 import type { Thread } from '../../thread.js';
-import { EBADF, EINVAL, ENOTDIR, ENOTTY, ESPIPE } from '../errno.js';
+import { EBADF, EINVAL, ENOTDIR, ENOTTY, ENXIO, EOPNOTSUPP, EPERM, ESPIPE } from '../errno.js';
 import type { SyscallContext, SyscallResult } from '../syscall-table.js';
 import { ANY_EVENT, type WaitKey } from '../wait.js';
+import type { NewTime } from './file-system.js';
+import type { FileTable } from './file-table.js';
 import type { FileStat } from './stat.js';
 
 /** The call would block: sleep on the file's key and try again. */
@@ -38,6 +40,12 @@ export const O = {
   CLOEXEC: 0o2000000, SYNC: 0o4010000, PATH: 0o10000000, TMPFILE: 0o20200000,
 } as const; // biome-ignore format: a table
 
+/** What F_GETFL shows of the flags that a file was opened with: those that matter only to open(2) are gone. */
+export function statusFlags(flags: number): number {
+  const temporary = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC;
+  return (flags & ~temporary) | (flags & O.PATH ? 0 : O.LARGEFILE);
+}
+
 export abstract class OpenFile {
   /** Woken whenever what `poll` says, or whether `read` and `write` would block, may have changed. */
   readonly key: WaitKey;
@@ -46,6 +54,8 @@ export abstract class OpenFile {
   /** fcntl(F_SETOWN, F_SETSIG). */
   owner = 0;
   ownerSignal = 0;
+  /** F_SETOWN_EX with F_OWNER_TID. */
+  ownerIsThread = false;
   private users = 1;
   private interests: Set<FileInterest> | undefined;
 
@@ -61,6 +71,10 @@ export abstract class OpenFile {
 
   /** What /proc/PID/fd/N points to. */
   abstract name(): string;
+
+  /** Absolute path in the machine's namespace of a file that has a name. */
+  path: string | undefined;
+
   abstract stat(): FileStat | number;
 
   get readable(): boolean {
@@ -112,8 +126,32 @@ export abstract class OpenFile {
     return -EINVAL;
   }
 
-  sync(): number {
+  /** fallocate(2) with these FALLOC_FL bits. */
+  allocate(_mode: number, _offset: number, _length: number): number {
+    return -EOPNOTSUPP;
+  }
+
+  sync(_dataOnly = false): number {
     return -EINVAL;
+  }
+
+  /** fchmod(2), fchown(2), futimens(3): 0 or -errno. */
+  setMode(_mode: number): number {
+    return -EPERM;
+  }
+
+  /** -1: unchanged. */
+  setOwner(_uid: number, _gid: number): number {
+    return -EPERM;
+  }
+
+  setTimes(_accessed: NewTime, _modified: NewTime): number {
+    return -EPERM;
+  }
+
+  /** What open(2) of /proc/PID/fd/N makes of a file without a name: -ENXIO for those that cannot be opened again. */
+  reopen(_context: SyscallContext, _flags: number): OpenFile | number {
+    return -ENXIO;
   }
 
   /** ioctl(2) requests of this kind of file; FIONBIO, FIOCLEX and the like are the row's. */
@@ -181,7 +219,21 @@ export abstract class OpenFile {
   release(): void {
     if (--this.users > 0) return;
     for (const interest of this.interests ?? []) interest.fileClosed();
+    if (!this.machine.locks.isEmpty) this.machine.locks.releaseAll(this);
     this.closed();
+  }
+
+  /** A table of descriptors closes it, whether others have it or not. */
+  flush(table: FileTable): void {
+    if (this.machine.locks.isEmpty) return;
+    const file = this.lockKey();
+    if (file !== undefined) this.machine.locks.releaseAll(table, file);
+  }
+
+  /** Names the file for locks: equal for two opens of the same one. undefined: it cannot be locked. */
+  lockKey(): string | undefined {
+    const stat = this.path === undefined && !this.isRegular ? undefined : this.stat();
+    return typeof stat === 'object' ? `${stat.device}:${stat.inode}` : undefined;
   }
 
   /** The last user is gone. */

@@ -1,15 +1,23 @@
 /** All rows about files and sockets, for the machine's syscall table. */
 import { socketSyscalls } from '../socket/rows.js';
 import type { SyscallRow } from '../syscall-table.js';
+import { attributeSyscalls } from './attribute-calls.js';
 import { descriptorSyscalls } from './descriptor-calls.js';
+import { directorySyscalls } from './directory-calls.js';
 import { epollSyscalls } from './epoll.js';
 import { eventfdSyscalls } from './eventfd.js';
+import { fcntlSyscalls } from './fcntl.js';
+import { lockSyscalls } from './lock-calls.js';
+import { nameSyscalls } from './name-calls.js';
+import { openSyscalls } from './open.js';
 import { pipeSyscalls } from './pipe.js';
 import { pollSyscalls } from './poll.js';
 import { selectSyscalls } from './select.js';
 import { signalfdSyscalls } from './signalfd.js';
+import { statSyscalls } from './stat-calls.js';
 import { timerfdSyscalls } from './timerfd.js';
 import { transferSyscalls } from './transfer.js';
+import { xattrSyscalls } from './xattr.js';
 
 export const fileSyscalls: readonly SyscallRow[] = [
   ...descriptorSyscalls,
@@ -21,5 +29,13 @@ export const fileSyscalls: readonly SyscallRow[] = [
   ...signalfdSyscalls,
   ...socketSyscalls,
   ...timerfdSyscalls,
+  ...attributeSyscalls,
+  ...directorySyscalls,
+  ...fcntlSyscalls,
+  ...lockSyscalls,
+  ...nameSyscalls,
+  ...openSyscalls,
+  ...statSyscalls,
+  ...xattrSyscalls,
   ...transferSyscalls,
 ];

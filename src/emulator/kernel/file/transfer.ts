@@ -95,20 +95,33 @@ function writeFrom(
   }
 }
 
-function writeChunk(context: SyscallContext, file: OpenFile, bytes: Uint8Array, at: Position, mode: Mode): IoResult {
-  if (mode.append && at === undefined) file.seek(0, 2);
-  const room = file.isRegular ? fileSizeRoom(context, file, at, mode) : bytes.length;
+function writeChunk(
+  context: SyscallContext,
+  file: OpenFile,
+  bytes: Uint8Array,
+  position: Position,
+  mode: Mode,
+): IoResult {
+  const at = mode.append && file.isRegular ? sizeOf(file) : position;
+  const room = file.isRegular ? fileSizeRoom(context, file, at) : bytes.length;
   if (room === 0 && bytes.length > 0) return -EFBIG;
   const allowed = bytes.subarray(0, room);
-  return at === undefined ? file.write(allowed, context) : file.pwrite(allowed, at);
+  if (at === undefined) return file.write(allowed, context);
+  const put = file.pwrite(allowed, at);
+  if (position === undefined && put > 0) file.offset = at + put;
+  return put;
+}
+
+function sizeOf(file: OpenFile): number {
+  const stat = file.stat();
+  return typeof stat === 'object' ? stat.size : 0;
 }
 
 /** RLIMIT_FSIZE (generic_write_check_limits): bytes that may still be written at the position; none: SIGXFSZ. */
-function fileSizeRoom(context: SyscallContext, file: OpenFile, at: Position, { append }: Mode): number {
+function fileSizeRoom(context: SyscallContext, file: OpenFile, at: Position): number {
   const limit = context.process.limits[RLIMIT.FSIZE]?.soft ?? Number.POSITIVE_INFINITY;
   if (limit === Number.POSITIVE_INFINITY) return limit;
-  const stat = append || file.flags & O.APPEND ? file.stat() : undefined;
-  const from = typeof stat === 'object' ? stat.size : (at ?? file.offset);
+  const from = file.flags & O.APPEND ? sizeOf(file) : (at ?? file.offset);
   if (from >= limit) raise(context, SIGNAL.XFSZ);
   return Math.max(0, limit - from);
 }
@@ -213,7 +226,17 @@ function writeRow(nr: number, name: string, form: Form): SyscallRow {
 const READ_FLAGS = flagged(RWF.HIPRI | RWF.DSYNC | RWF.SYNC | RWF.NOWAIT);
 const WRITE_FLAGS = flagged(RWF.HIPRI | RWF.DSYNC | RWF.SYNC | RWF.NOWAIT | RWF.APPEND);
 
+function lseek(context: SyscallContext): number {
+  const [, offset, whence] = context.args as [number, number, number];
+  const file = fileAt(context);
+  if (file === undefined) return -EBADF;
+  return whence >>> 0 > SEEK_MAX ? -EINVAL : file.seek(offset, whence);
+}
+
+const SEEK_MAX = 4;
+
 export const transferSyscalls: readonly SyscallRow[] = [
+  { nr: 8, name: 'lseek', run: lseek },
   readRow(0, 'read', { buffer: single, position: here, mode: plain }),
   writeRow(1, 'write', { buffer: single, position: here, mode: plain }),
   readRow(17, 'pread64', { buffer: single, position: given, mode: plain }),

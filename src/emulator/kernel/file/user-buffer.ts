@@ -23,9 +23,9 @@ export class UserBuffer {
     this.length = pieces.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** A buffer of `length` bytes, cut at MAX_TRANSFER; -EINVAL for a negative length, as ssize_t has it. */
+  /** A buffer of `length` bytes, cut at MAX_TRANSFER; a length beyond all memory is -EFAULT. */
   static single(memory: UserMemory, at: number, length: number): UserBuffer | number {
-    if (length < 0) return -EINVAL;
+    if (length < 0) return -EFAULT;
     return new UserBuffer(memory, [{ at, length: Math.min(length, MAX_TRANSFER) }]);
   }
 

@@ -1,0 +1,94 @@
+/** Open directories. The names are read when the position is at the start, as rewinddir(3) expects; later changes are not seen. */
+import type { HostDirectoryEntry } from '../../host/host.js';
+import { pathBytes } from '../../host/path-text.js';
+import type { Machine } from '../../machine.js';
+import { EINVAL, EISDIR } from '../errno.js';
+import type { NewTime } from './file-system.js';
+import { type DirectoryEntry, OpenFile } from './open-file.js';
+import { parentOf } from './path-walk.js';
+import type { FileStat } from './stat.js';
+
+const DT_DIR = 4;
+
+export class HostDirectory extends OpenFile {
+  private names: readonly HostDirectoryEntry[] = [];
+  override path: string;
+
+  /** `handle`: the gateway's. `path`: absolute, in the machine and for the gateway. */
+  constructor(
+    machine: Machine,
+    flags: number,
+    private readonly handle: number,
+    path: string,
+  ) {
+    super(machine, flags);
+    this.path = path;
+  }
+
+  name(): string {
+    const stat = this.stat();
+    return typeof stat === 'object' && stat.links > 0 ? this.path : `${this.path} (deleted)`;
+  }
+
+  stat(): FileStat | number {
+    return this.machine.host.files.fstat(this.handle);
+  }
+
+  override get isSeekable(): boolean {
+    return true;
+  }
+
+  override read(): number {
+    return -EISDIR;
+  }
+
+  override pread(): number {
+    return -EISDIR;
+  }
+
+  /** Positions are numbers of entries. */
+  override seek(offset: number, whence: number): number {
+    const to = whence === 0 ? offset : whence === 1 ? this.offset + offset : -1;
+    if (to < 0) return -EINVAL;
+    this.offset = to;
+    return to;
+  }
+
+  override sync(): number {
+    return this.machine.host.files.sync(this.handle, false);
+  }
+
+  override setMode(mode: number): number {
+    return this.machine.host.files.fchmod(this.handle, mode);
+  }
+
+  override setOwner(uid: number, gid: number): number {
+    return this.machine.host.files.fchown(this.handle, uid, gid);
+  }
+
+  override setTimes(accessed: NewTime, modified: NewTime): number {
+    return this.machine.host.files.futimes(this.handle, accessed, modified);
+  }
+
+  override entries(limit: number): readonly DirectoryEntry[] | number {
+    if (this.offset === 0) {
+      const names = this.machine.host.files.readdir(this.path);
+      if (typeof names === 'number') return names;
+      this.names = [{ name: '.', type: DT_DIR }, { name: '..', type: DT_DIR }, ...names];
+    }
+    return this.names.slice(this.offset, this.offset + limit).map(({ name, type }, i) => {
+      return { name: pathBytes(name), inode: this.inodeOf(name), type, next: this.offset + i + 1 };
+    });
+  }
+
+  private inodeOf(name: string): number {
+    const { path } = this;
+    const at = name === '.' ? path : name === '..' ? parentOf(path) : `${path === '/' ? '' : path}/${name}`;
+    const stat = this.machine.host.files.lstat(at);
+    return typeof stat === 'number' ? 1 : stat.inode;
+  }
+
+  protected override closed(): void {
+    this.machine.host.files.close(this.handle);
+  }
+}

@@ -1,0 +1,90 @@
+/** The host's files and directories as the guest sees them, through the gateway. */
+import type { Host, HostFiles } from '../../host/host.js';
+import type { FileSystem, FileSystemChanges, FileSystemStat, NewTime, OpenFileRequest } from './file-system.js';
+import { HostDirectory } from './host-directory.js';
+import { HostFile } from './host-file.js';
+import { type OpenFile, statusFlags } from './open-file.js';
+import { type FileStat, isDirectory } from './stat.js';
+
+export class HostFileSystem implements FileSystem {
+  readonly type = 'ext4';
+  readonly changes: FileSystemChanges;
+  private readonly files: HostFiles;
+
+  /** `at`: where it is mounted. Paths are the same in the machine and for the gateway. */
+  constructor(
+    { files }: Host,
+    private readonly at = '/',
+  ) {
+    this.files = files;
+    this.changes = new HostChanges(files, (path) => this.host(path));
+  }
+
+  lstat(path: string): FileStat | number {
+    return this.files.lstat(this.host(path));
+  }
+
+  readlink(path: string): string | number {
+    return this.files.readlink(this.host(path));
+  }
+
+  statfs(path: string): FileSystemStat | number {
+    return this.files.statfs(this.host(path));
+  }
+
+  open({ context: { machine }, fullPath: path, flags, mode, umask }: OpenFileRequest): OpenFile | number {
+    const handle = this.files.open({ path, flags, mode, umask });
+    if (handle < 0) return handle;
+    const stat = this.files.fstat(handle);
+    if (typeof stat === 'number') {
+      this.files.close(handle);
+      return stat;
+    }
+    const shown = statusFlags(flags);
+    if (isDirectory(stat)) return new HostDirectory(machine, shown, handle, path);
+    return new HostFile(machine, shown, { handle, path, stat });
+  }
+
+  private host(path: string): string {
+    if (this.at === '/') return path;
+    return path === '/' ? this.at : this.at + path;
+  }
+}
+
+class HostChanges implements FileSystemChanges {
+  constructor(
+    private readonly files: HostFiles,
+    private readonly host: (path: string) => string,
+  ) {}
+
+  mkdir(path: string, mode: number, umask: number): number {
+    return this.files.mkdir(this.host(path), mode, umask);
+  }
+  rmdir(path: string): number {
+    return this.files.rmdir(this.host(path));
+  }
+  unlink(path: string): number {
+    return this.files.unlink(this.host(path));
+  }
+  rename(from: string, to: string): number {
+    return this.files.rename(this.host(from), this.host(to));
+  }
+  link(from: string, to: string): number {
+    return this.files.link(this.host(from), this.host(to));
+  }
+  symlink(target: string, path: string): number {
+    return this.files.symlink(target, this.host(path));
+  }
+  chmod(path: string, mode: number): number {
+    return this.files.chmod(this.host(path), mode);
+  }
+  chown(path: string, uid: number, gid: number): number {
+    return this.files.chown(this.host(path), uid, gid);
+  }
+  utimes(path: string, accessed: NewTime, modified: NewTime): number {
+    return this.files.utimes(this.host(path), accessed, modified);
+  }
+  access(path: string, mode: number): number {
+    return this.files.access(this.host(path), mode);
+  }
+}

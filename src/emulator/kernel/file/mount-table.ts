@@ -1,0 +1,12 @@
+/** What is mounted where in every machine. */
+import type { Machine } from '../../machine.js';
+import { devFileSystem } from './dev-fs.js';
+import { HostFileSystem } from './host-fs.js';
+
+/** Mounts the host's files and the synthetic file systems. Once, before the first process starts. */
+export function mountAll(machine: Machine): void {
+  const { mounts, host } = machine;
+  mounts.add('/', new HostFileSystem(host), '/dev/root');
+  mounts.add('/dev', devFileSystem(machine), 'devtmpfs', 'rw,nosuid,relatime');
+  mounts.add('/dev/shm', new HostFileSystem(host, '/dev/shm'), 'tmpfs', 'rw,nosuid,nodev,relatime');
+}

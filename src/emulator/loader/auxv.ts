@@ -1,0 +1,53 @@
+/** The auxiliary vector of a program (fs/binfmt_elf.c: create_elf_tables). */
+import type { LoadRequest } from '../program-loader.js';
+import { PROGRAM_HEADER_BYTES } from './elf.js';
+import type { ElfProgram } from './program-file.js';
+
+const PAGE = 4096;
+const CLOCK_TICKS = 100;
+
+const AT = {
+  NULL: 0, PHDR: 3, PHENT: 4, PHNUM: 5, PAGESZ: 6, BASE: 7, FLAGS: 8, ENTRY: 9, UID: 11, EUID: 12, GID: 13, EGID: 14, PLATFORM: 15, HWCAP: 16, CLKTCK: 17, SECURE: 23,
+  RANDOM: 25, EXECFN: 31, MINSIGSTKSZ: 51,
+} as const; // biome-ignore format: a table
+
+/** (type, value) pairs with the closing AT_NULL. */
+export type Auxv = readonly (readonly [type: number, value: bigint])[];
+
+/** A program in its place: moved by `bias` from the addresses in its headers. */
+export interface Placed {
+  readonly program: ElfProgram;
+  readonly bias: number;
+}
+
+/** In the order of the kernel; without a vDSO, and without what only the vDSO or restartable sequences need. */
+export function auxvOf(
+  { machine, process: { credentials } }: LoadRequest,
+  { program, bias }: Placed,
+  linker: Placed | undefined,
+  addresses: { fileName: number; platform: number; random: number },
+): Auxv {
+  const { facts } = machine.abi;
+  const pairs: [number, number][] = [
+    [AT.MINSIGSTKSZ, facts.minimumSignalStack],
+    [AT.HWCAP, facts.hwcap],
+    [AT.PAGESZ, PAGE],
+    [AT.CLKTCK, CLOCK_TICKS],
+    [AT.PHDR, bias + program.headersAddress],
+    [AT.PHENT, PROGRAM_HEADER_BYTES],
+    [AT.PHNUM, program.headerCount],
+    [AT.BASE, linker?.bias ?? 0],
+    [AT.FLAGS, 0],
+    [AT.ENTRY, bias + program.entry],
+    [AT.UID, credentials.ruid],
+    [AT.EUID, credentials.euid],
+    [AT.GID, credentials.rgid],
+    [AT.EGID, credentials.egid],
+    [AT.SECURE, 0],
+    [AT.RANDOM, addresses.random],
+    [AT.EXECFN, addresses.fileName],
+    [AT.PLATFORM, addresses.platform],
+    [AT.NULL, 0],
+  ];
+  return pairs.map(([type, value]) => [type, BigInt(value)]);
+}
