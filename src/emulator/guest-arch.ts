@@ -11,11 +11,13 @@ export interface HelperRow {
   run(cpu: CpuState, environment: HelperEnvironment): void;
 }
 
+/** A processor model: `base` is x86-64-v2, `v3` adds AVX, AVX2, FMA, F16C, BMI and XSAVE (`--cpu`). */
+export type Model = 'base' | 'v3';
+
 export interface HelperEnvironment {
   /** Virtual time stamp counter. */
   readonly tsc: bigint;
-  /** Name of the processor model: 'base' or 'v3'. */
-  readonly model: string;
+  readonly model: Model;
 }
 
 /** Bytes that subroutines find at a fixed physical address, within the area of memory/layout.ts. */
@@ -46,6 +48,8 @@ export type Lifted =
 export interface LiftOptions {
   /** Most instructions in the block. */
   readonly limit: number;
+  /** Instructions that the model has not are undefined. Left out: `base`. */
+  readonly model?: Model;
 }
 
 export interface GuestArch {

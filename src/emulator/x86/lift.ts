@@ -1,6 +1,6 @@
 /** Bytes → basic block: decodes, finds the row of each instruction and runs its lift function. */
-import { FlowControl, type Instruction, Mnemonic } from 'iced-x86';
-import type { Lifted, LiftOptions } from '../guest-arch.js';
+import { EncodingKind, FlowControl, type Instruction, Mnemonic } from 'iced-x86';
+import type { Lifted, LiftOptions, Model } from '../guest-arch.js';
 import { EXIT, FAULT } from '../stop.js';
 import { decode, disassemble, MAX_INSN_LENGTH } from './decoder.js';
 import { type InsnRow, Lifter, type LiftFunction, UndefinedInstruction } from './lifter.js';
@@ -20,8 +20,10 @@ function tableOf(rows: readonly InsnRow[]): LiftTable {
 const byMnemonic = tableOf(INSTRUCTIONS);
 const stringByMnemonic = tableOf(STRING_INSTRUCTIONS);
 
-/** What an instruction does, if the emulator knows it. */
-function liftFunction(insn: Instruction): LiftFunction | undefined {
+/** What an instruction does, if the emulator knows it and the model has it. */
+function liftFunction(insn: Instruction, model: Model): LiftFunction | undefined {
+  if (insn.encoding !== EncodingKind.Legacy && (model === 'base' || insn.encoding !== EncodingKind.VEX))
+    return undefined;
   return (insn.isStringInstruction ? stringByMnemonic[insn.mnemonic] : undefined) ?? byMnemonic[insn.mnemonic];
 }
 
@@ -30,6 +32,7 @@ const lifter = new Lifter();
 export function liftBlock(bytes: Uint8Array, ip: number, options: LiftOptions): Lifted {
   let at = 0;
   lifter.beginBlock();
+  lifter.model = options.model ?? 'base';
   for (let count = 0; count < options.limit; count++) {
     const insn = decode(bytes.subarray(at, at + MAX_INSN_LENGTH), ip + at);
     if (insn === 'truncated') break;
@@ -44,7 +47,7 @@ export function liftBlock(bytes: Uint8Array, ip: number, options: LiftOptions): 
 
 function liftInsn(insn: Instruction, ip: number, bytes: Uint8Array): void {
   lifter.start(insn, ip, bytes);
-  const lift = insn.isInvalid ? undefined : liftFunction(insn);
+  const lift = insn.isInvalid ? undefined : liftFunction(insn, lifter.model);
   if (lift === undefined) lifter.exit(EXIT.FAULT, FAULT.INVALID_OPCODE);
   else {
     try {
@@ -63,7 +66,8 @@ function liftInsn(insn: Instruction, ip: number, bytes: Uint8Array): void {
 export function explainUndefined(bytes: Uint8Array, ip: number): { text: string; unsupported: boolean } {
   const insn = decode(bytes, ip);
   if (insn === 'truncated') return { text: '(truncated)', unsupported: false };
-  const unsupported = !insn.isInvalid && insn.flowControl !== FlowControl.Exception && liftFunction(insn) === undefined;
+  const unsupported =
+    !insn.isInvalid && insn.flowControl !== FlowControl.Exception && liftFunction(insn, lifter.model) === undefined;
   const text = disassemble(insn);
   insn.free();
   return { text, unsupported };

@@ -7,6 +7,7 @@
  */
 import { type Instruction, MemorySizeExt, type Mnemonic, OpKind, Register } from 'iced-x86';
 import { GPR, SLOT } from '../../register-set.js';
+import type { Model } from '../guest-arch.js';
 import { type Address, IrBuilder } from '../ir/builder.js';
 import type { Value } from '../ir/op-builder.js';
 import { FAULT } from '../stop.js';
@@ -24,11 +25,18 @@ export function row(mnemonic: Mnemonic, lift: LiftFunction): InsnRow {
   return { mnemonic, lift };
 }
 
+/** Rows of an instruction's legacy form and its VEX form. */
+export function both(legacy: Mnemonic, vex: Mnemonic, lift: LiftFunction): readonly InsnRow[] {
+  return [row(legacy, lift), row(vex, lift)];
+}
+
 /** Thrown by a lift function for a form that the guest's processor does not have: becomes #UD. */
 export class UndefinedInstruction extends Error {}
 
 export class Lifter extends IrBuilder {
   insn!: Instruction;
+  /** The processor model whose instructions exist. */
+  model: Model = 'base';
   /** The instruction's own bytes, borrowed: only for what the x87 keeps of them (FOP). Everything else asks `insn`. */
   bytes: Uint8Array = new Uint8Array();
   /** Addresses of this instruction and of the next one. */

@@ -1,11 +1,13 @@
 /** Every instruction that the emulator knows: the tables of lift/*.ts, one after another. */
 
 import { arithmetic } from './lift/arithmetic.js';
+import { avxLanes } from './lift/avx-lanes.js';
 import { bits } from './lift/bit.js';
 import { controlFlow } from './lift/control-flow.js';
 import { dataMovement } from './lift/data-movement.js';
 import { exchange } from './lift/exchange.js';
 import { flagControl } from './lift/flag-control.js';
+import { fusedRows } from './lift/fused.js';
 import { multiplyDivide } from './lift/multiply-divide.js';
 import { segments } from './lift/segment.js';
 import { shifts } from './lift/shift.js';
@@ -47,6 +49,8 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...vectorElement,
   ...vectorStrings,
   ...vectorCipher,
+  ...avxLanes,
+  ...fusedRows,
   ...x87,
   ...x87Control,
   ...x87State,

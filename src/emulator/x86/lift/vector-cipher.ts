@@ -3,11 +3,11 @@ import { Mnemonic } from 'iced-x86';
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import type { Subroutine } from '../../ir/subroutine.js';
-import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
+import { both, type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
 import { AES, invertKey, substitute } from '../vector/aes.js';
 import { multiplyCarryless } from '../vector/carryless.js';
 import { sha1Rounds, sha1Schedule, sha256Rounds, sha256Schedule1, sha256Schedule2 } from '../vector/sha.js';
-import { type Binary, binary, laneIndices, readAligned } from './vector-operands.js';
+import { type Binary, binary, laneIndices, readAligned, unary, writeHalves } from './vector-operands.js';
 
 /** dst ← sub(dst, src). */
 function called(sub: Subroutine): LiftFunction {
@@ -22,22 +22,21 @@ function aeskeygenassist(b: Lifter): void {
   const constant = new Uint8Array(16);
   constant[4] = constant[12] = b.insn.immediate8;
   const words = b.shuffle(substituted, substituted, KEY_WORDS);
-  b.writeVector(0, b.op('v128.xor', words, b.v128(constant)));
+  writeHalves(b, [b.op('v128.xor', words, b.v128(constant))]);
 }
 
 /** PCLMULQDQ: the immediate chooses the halves. */
-function pclmulqdq(b: Lifter): void {
-  const y = readAligned(b, 1);
+function pclmulqdq(b: Lifter, x: Value, y: Value): Value {
   const chosen = b.insn.immediate8;
   const half = (vector: Value, lane: number): Value => b.op(`i64x2.extract_lane.${lane & 1}`, vector);
-  b.writeVector(0, b.call1(multiplyCarryless, half(b.readVector(0), chosen), half(y, chosen >> 4)));
+  return b.call1(multiplyCarryless, half(x, chosen), half(y, chosen >> 4));
 }
 
 /** dst ← op(dst, src) of SHA, whose source need not be aligned on AMD's processors. */
 function unaligned(op: Binary): LiftFunction {
   return (b) => {
     const y = b.readVector(1);
-    b.writeVector(0, op(b, b.readVector(0), y));
+    b.writeVector(0, op(b, b.readVector(0), y, 0));
   };
 }
 
@@ -69,13 +68,17 @@ function sha256rnds2(b: Lifter, x: Value, y: Value): Value {
 }
 
 export const vectorCipher: readonly InsnRow[] = [
-  row(Mnemonic.Aesenc, called(AES.encrypt)),
-  row(Mnemonic.Aesenclast, called(AES.encryptLast)),
-  row(Mnemonic.Aesdec, called(AES.decrypt)),
-  row(Mnemonic.Aesdeclast, called(AES.decryptLast)),
-  row(Mnemonic.Aesimc, (b) => b.writeVector(0, b.call1(invertKey, readAligned(b, 1)))),
-  row(Mnemonic.Aeskeygenassist, aeskeygenassist),
-  row(Mnemonic.Pclmulqdq, pclmulqdq),
+  ...both(Mnemonic.Aesenc, Mnemonic.Vaesenc, called(AES.encrypt)),
+  ...both(Mnemonic.Aesenclast, Mnemonic.Vaesenclast, called(AES.encryptLast)),
+  ...both(Mnemonic.Aesdec, Mnemonic.Vaesdec, called(AES.decrypt)),
+  ...both(Mnemonic.Aesdeclast, Mnemonic.Vaesdeclast, called(AES.decryptLast)),
+  ...both(
+    Mnemonic.Aesimc,
+    Mnemonic.Vaesimc,
+    unary((b, x) => b.call1(invertKey, x)),
+  ),
+  ...both(Mnemonic.Aeskeygenassist, Mnemonic.Vaeskeygenassist, aeskeygenassist),
+  ...both(Mnemonic.Pclmulqdq, Mnemonic.Vpclmulqdq, binary(pclmulqdq)),
   row(Mnemonic.Sha1rnds4, unaligned(sha1rnds4)),
   row(Mnemonic.Sha1nexte, unaligned(nextE)),
   row(Mnemonic.Sha1msg1, unaligned(sha1msg1)),

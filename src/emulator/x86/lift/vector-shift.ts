@@ -1,8 +1,8 @@
 /** Shifts of vectors: SDM vol. 1, 5.4.6, 5.6.3. */
 import { Mnemonic } from 'iced-x86';
 import type { Value } from '../../ir/op-builder.js';
-import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
-import { begin, result, shapeOf, source, zero } from './vector-operands.js';
+import { both, type InsnRow, type Lifter, type LiftFunction } from '../lifter.js';
+import { begin, eachHalf, result, shapeOf, source, sources, zero } from './vector-operands.js';
 
 type Shift = 'shl' | 'shr_u' | 'shr_s';
 
@@ -23,39 +23,43 @@ function byVector(b: Lifter, bytes: number, shift: Shift, x: Value, counts: Valu
   return b.select(beyond, zero(b), b.op(`${shapeOf(bytes)}.${shift}`, x, within));
 }
 
-/** PSLL, PSRL, PSRA: by an immediate or by the low 64 bits of a vector. */
+/** PSLL, PSRL, PSRA: by an immediate or by the low 64 bits of a vector, which shifts both halves. */
 function shiftLanes(bytes: number, shift: Shift): LiftFunction {
   return (b) => {
     const mmx = begin(b);
-    const immediate = !b.isMemory(1) && !b.isRegister(1);
-    const counts = immediate ? undefined : source(b, 1, mmx);
-    const x = source(b, 0, mmx);
-    const shifted =
+    const [first, last] = sources(b);
+    const immediate = !b.isMemory(last) && !b.isRegister(last);
+    const counts = immediate ? undefined : source(b, last, mmx);
+    const shifted = (x: Value): Value =>
       counts === undefined ? byConstant(b, bytes, shift, x, b.insn.immediate8) : byVector(b, bytes, shift, x, counts);
-    result(b, shifted, mmx);
+    if (mmx) return result(b, shifted(source(b, first, true)), true);
+    eachHalf(b, (half) => shifted(b.readVector(first, half)));
   };
 }
 
-/** PSLLDQ, PSRLDQ: whole bytes. */
+/** PSLLDQ, PSRLDQ: whole bytes, of each half. */
 function shiftBytes(left: boolean): LiftFunction {
   return (b) => {
     const count = Math.min(b.insn.immediate8, 16);
-    const first = left ? 16 - count : count;
-    const indices = Uint8Array.from({ length: 16 }, (_, i) => first + i);
-    const x = b.readVector(0);
-    b.writeVector(0, left ? b.shuffle(zero(b), x, indices) : b.shuffle(x, zero(b), indices));
+    const start = left ? 16 - count : count;
+    const indices = Uint8Array.from({ length: 16 }, (_, i) => start + i);
+    const [first] = sources(b);
+    eachHalf(b, (half) => {
+      const x = b.readVector(first, half);
+      return left ? b.shuffle(zero(b), x, indices) : b.shuffle(x, zero(b), indices);
+    });
   };
 }
 
 export const vectorShift: readonly InsnRow[] = [
-  row(Mnemonic.Psllw, shiftLanes(2, 'shl')),
-  row(Mnemonic.Pslld, shiftLanes(4, 'shl')),
-  row(Mnemonic.Psllq, shiftLanes(8, 'shl')),
-  row(Mnemonic.Psrlw, shiftLanes(2, 'shr_u')),
-  row(Mnemonic.Psrld, shiftLanes(4, 'shr_u')),
-  row(Mnemonic.Psrlq, shiftLanes(8, 'shr_u')),
-  row(Mnemonic.Psraw, shiftLanes(2, 'shr_s')),
-  row(Mnemonic.Psrad, shiftLanes(4, 'shr_s')),
-  row(Mnemonic.Pslldq, shiftBytes(true)),
-  row(Mnemonic.Psrldq, shiftBytes(false)),
+  ...both(Mnemonic.Psllw, Mnemonic.Vpsllw, shiftLanes(2, 'shl')),
+  ...both(Mnemonic.Pslld, Mnemonic.Vpslld, shiftLanes(4, 'shl')),
+  ...both(Mnemonic.Psllq, Mnemonic.Vpsllq, shiftLanes(8, 'shl')),
+  ...both(Mnemonic.Psrlw, Mnemonic.Vpsrlw, shiftLanes(2, 'shr_u')),
+  ...both(Mnemonic.Psrld, Mnemonic.Vpsrld, shiftLanes(4, 'shr_u')),
+  ...both(Mnemonic.Psrlq, Mnemonic.Vpsrlq, shiftLanes(8, 'shr_u')),
+  ...both(Mnemonic.Psraw, Mnemonic.Vpsraw, shiftLanes(2, 'shr_s')),
+  ...both(Mnemonic.Psrad, Mnemonic.Vpsrad, shiftLanes(4, 'shr_s')),
+  ...both(Mnemonic.Pslldq, Mnemonic.Vpslldq, shiftBytes(true)),
+  ...both(Mnemonic.Psrldq, Mnemonic.Vpsrldq, shiftBytes(false)),
 ];

@@ -1,20 +1,22 @@
 /** Shuffles, unpacking, packing and blending of vectors: SDM vol. 1, 5.4.2, 5.5.1.5, 5.6.1.5, 5.6.3, 5.8.4, 5.8.6, 5.10.5, 5.10.8. */
 import { Mnemonic } from 'iced-x86';
 import { SLOT } from '../../../register-set.js';
-import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
+import type { Value } from '../../ir/op-builder.js';
+import { both, type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
 import { isMmx, readMmx, writeMmx } from './mmx-operands.js';
 import {
   type Binary,
   begin,
   binary,
+  isVex,
   joining,
   laneIndices,
   named,
-  readAligned,
   result,
   shapeOf,
   source,
   splat,
+  unary,
   zero,
 } from './vector-operands.js';
 import { wait } from './x87-operands.js';
@@ -40,7 +42,7 @@ function unpackHigh(bytes: number): LiftFunction {
     if (!isMmx(b, 0)) return high(b);
     const mmx = begin(b);
     const y = source(b, 1, mmx);
-    writeMmx(b, 0, b.op('i64x2.extract_lane.1', low(b, source(b, 0, mmx), y)));
+    writeMmx(b, 0, b.op('i64x2.extract_lane.1', low(b, source(b, 0, mmx), y, 0)));
   };
 }
 
@@ -52,66 +54,52 @@ function fields(b: Lifter): [number, number, number, number] {
 
 /** PSHUFD, PSHUFW, PSHUFLW, PSHUFHW: lanes of src, chosen by the immediate. */
 function shuffleOne(bytes: number, lanes: (four: readonly number[]) => readonly number[]): LiftFunction {
-  return (b) => {
-    const mmx = begin(b);
-    const x = source(b, 1, mmx);
-    result(b, b.shuffle(x, x, laneIndices(bytes, lanes(fields(b)))), mmx);
-  };
+  return unary((b, x) => b.shuffle(x, x, laneIndices(bytes, lanes(fields(b)))));
 }
 
 /** SHUFPS: two lanes of dst, two of src. */
-function shufps(b: Lifter): void {
-  const y = readAligned(b, 1);
+function shufps(b: Lifter, x: Value, y: Value): Value {
   const [i, j, k, l] = fields(b);
-  b.writeVector(0, b.shuffle(b.readVector(0), y, laneIndices(4, [i, j, 4 + k, 4 + l])));
+  return b.shuffle(x, y, laneIndices(4, [i, j, 4 + k, 4 + l]));
 }
 
-function shufpd(b: Lifter): void {
-  const y = readAligned(b, 1);
-  const chosen = b.insn.immediate8;
-  b.writeVector(0, b.shuffle(b.readVector(0), y, laneIndices(8, [chosen & 1, 2 + ((chosen >> 1) & 1)])));
+function shufpd(b: Lifter, x: Value, y: Value, half: number): Value {
+  const chosen = b.insn.immediate8 >> (2 * half);
+  return b.shuffle(x, y, laneIndices(8, [chosen & 1, 2 + ((chosen >> 1) & 1)]));
 }
 
-/** PSHUFB: bytes of dst chosen by those of src; negative ones give zero. */
-function pshufb(b: Lifter): void {
-  const mmx = begin(b);
-  const chosen = source(b, 1, mmx);
-  const indices = b.op('v128.and', chosen, splat(b, 1, mmx ? 0x87 : 0x8f));
-  result(b, b.op('i8x16.swizzle', source(b, 0, mmx), indices), mmx);
+/** PSHUFB: bytes of the first source chosen by those of the second; negative ones give zero. */
+function pshufb(b: Lifter, x: Value, y: Value): Value {
+  const indices = b.op('v128.and', y, splat(b, 1, isMmx(b, 0) ? 0x87 : 0x8f));
+  return b.op('i8x16.swizzle', x, indices);
 }
 
-/** PALIGNR: dst above src, shifted right by bytes. */
-function palignr(b: Lifter): void {
+/** PALIGNR: the first source above the second, shifted right by bytes. */
+function palignr(b: Lifter, x: Value, y: Value): Value {
   const count = b.insn.immediate8;
-  const mmx = begin(b);
-  const whole = (first: number): Uint8Array => Uint8Array.from({ length: 16 }, (_, i) => Math.min(first + i, 31));
-  if (mmx) {
-    const low = readMmx(b, 1);
-    const both = b.op('i64x2.replace_lane.1', b.op('i64x2.splat', low), readMmx(b, 0));
-    return result(b, b.shuffle(both, zero(b), whole(count)), true);
-  }
-  const y = readAligned(b, 1);
-  const x = b.readVector(0);
-  b.writeVector(0, count < 16 ? b.shuffle(y, x, whole(count)) : b.shuffle(x, zero(b), whole(count - 16)));
+  const from = (start: number): Uint8Array => Uint8Array.from({ length: 16 }, (_, i) => Math.min(start + i, 31));
+  // Of MMX both halves of a source are the same: its 16 bytes are the low halves.
+  if (isMmx(b, 0)) return b.shuffle(b.shuffle(y, x, laneIndices(8, [0, 2])), zero(b), from(count));
+  return count < 16 ? b.shuffle(y, x, from(count)) : b.shuffle(x, zero(b), from(count - 16));
 }
 
-/** BLENDPS, BLENDPD, PBLENDW: lanes of src where the immediate has ones. */
+/** BLENDPS, BLENDPD, VPBLENDD: lanes of the second source where the immediate has ones. PBLENDW: the same for both halves. */
 function blend(bytes: number): LiftFunction {
-  return (b) => {
-    const y = readAligned(b, 1);
+  return binary((b, x, y, half) => {
     const count = 16 / bytes;
-    const lanes = Array.from({ length: count }, (_, i) => i + ((b.insn.immediate8 >> i) & 1) * count);
-    b.writeVector(0, b.shuffle(b.readVector(0), y, laneIndices(bytes, lanes)));
-  };
+    const chosen = b.insn.immediate8 >> (bytes === 2 ? 0 : half * count);
+    const lanes = Array.from({ length: count }, (_, i) => i + ((chosen >> i) & 1) * count);
+    return b.shuffle(x, y, laneIndices(bytes, lanes));
+  });
 }
 
-/** PBLENDVB, BLENDVPS, BLENDVPD: lanes of src where those of xmm0 are negative. */
+/** PBLENDVB, BLENDVPS, BLENDVPD: lanes of the second source where those of xmm0, or of a fourth operand, are negative. */
 function blendVariable(bytes: number): LiftFunction {
-  return (b) => {
-    const y = readAligned(b, 1);
-    const mask = b.op(`${shapeOf(bytes)}.shr_s`, b.get(SLOT.VECTOR, 16), b.i32(8 * bytes - 1));
-    b.writeVector(0, b.op('v128.bitselect', y, b.readVector(0), mask));
-  };
+  return binary((b, x, y, half) => {
+    const chosen = isVex(b) ? b.readVector(3, half) : b.get(SLOT.VECTOR, 16);
+    const mask = b.op(`${shapeOf(bytes)}.shr_s`, chosen, b.i32(8 * bytes - 1));
+    return b.op('v128.bitselect', y, x, mask);
+  });
 }
 
 /** PSHUFW: MMX alone. */
@@ -122,43 +110,47 @@ function pshufw(b: Lifter): void {
 }
 
 export const vectorShuffle: readonly InsnRow[] = [
-  row(Mnemonic.Punpcklbw, unpackLow(1)),
-  row(Mnemonic.Punpcklwd, unpackLow(2)),
-  row(Mnemonic.Punpckldq, unpackLow(4)),
-  row(Mnemonic.Punpcklqdq, unpackLow(8)),
-  row(Mnemonic.Unpcklps, unpackLow(4)),
-  row(Mnemonic.Unpcklpd, unpackLow(8)),
-  row(Mnemonic.Punpckhbw, unpackHigh(1)),
-  row(Mnemonic.Punpckhwd, unpackHigh(2)),
-  row(Mnemonic.Punpckhdq, unpackHigh(4)),
-  row(Mnemonic.Punpckhqdq, unpackHigh(8)),
-  row(Mnemonic.Unpckhps, unpackHigh(4)),
-  row(Mnemonic.Unpckhpd, unpackHigh(8)),
-  row(Mnemonic.Packsswb, joining(named('i8x16.narrow_i16x8_s'))),
-  row(Mnemonic.Packuswb, joining(named('i8x16.narrow_i16x8_u'))),
-  row(Mnemonic.Packssdw, joining(named('i16x8.narrow_i32x4_s'))),
-  row(Mnemonic.Packusdw, joining(named('i16x8.narrow_i32x4_u'))),
+  ...both(Mnemonic.Punpcklbw, Mnemonic.Vpunpcklbw, unpackLow(1)),
+  ...both(Mnemonic.Punpcklwd, Mnemonic.Vpunpcklwd, unpackLow(2)),
+  ...both(Mnemonic.Punpckldq, Mnemonic.Vpunpckldq, unpackLow(4)),
+  ...both(Mnemonic.Punpcklqdq, Mnemonic.Vpunpcklqdq, unpackLow(8)),
+  ...both(Mnemonic.Unpcklps, Mnemonic.Vunpcklps, unpackLow(4)),
+  ...both(Mnemonic.Unpcklpd, Mnemonic.Vunpcklpd, unpackLow(8)),
+  ...both(Mnemonic.Punpckhbw, Mnemonic.Vpunpckhbw, unpackHigh(1)),
+  ...both(Mnemonic.Punpckhwd, Mnemonic.Vpunpckhwd, unpackHigh(2)),
+  ...both(Mnemonic.Punpckhdq, Mnemonic.Vpunpckhdq, unpackHigh(4)),
+  ...both(Mnemonic.Punpckhqdq, Mnemonic.Vpunpckhqdq, unpackHigh(8)),
+  ...both(Mnemonic.Unpckhps, Mnemonic.Vunpckhps, unpackHigh(4)),
+  ...both(Mnemonic.Unpckhpd, Mnemonic.Vunpckhpd, unpackHigh(8)),
+  ...both(Mnemonic.Packsswb, Mnemonic.Vpacksswb, joining(named('i8x16.narrow_i16x8_s'))),
+  ...both(Mnemonic.Packuswb, Mnemonic.Vpackuswb, joining(named('i8x16.narrow_i16x8_u'))),
+  ...both(Mnemonic.Packssdw, Mnemonic.Vpackssdw, joining(named('i16x8.narrow_i32x4_s'))),
+  ...both(Mnemonic.Packusdw, Mnemonic.Vpackusdw, joining(named('i16x8.narrow_i32x4_u'))),
   row(Mnemonic.Pshufw, pshufw),
-  row(
+  ...both(
     Mnemonic.Pshufd,
+    Mnemonic.Vpshufd,
     shuffleOne(4, (four) => four),
   ),
-  row(
+  ...both(
     Mnemonic.Pshuflw,
+    Mnemonic.Vpshuflw,
     shuffleOne(2, (four) => [...four, 4, 5, 6, 7]),
   ),
-  row(
+  ...both(
     Mnemonic.Pshufhw,
+    Mnemonic.Vpshufhw,
     shuffleOne(2, (four) => [0, 1, 2, 3, ...four.map((lane) => lane + 4)]),
   ),
-  row(Mnemonic.Shufps, shufps),
-  row(Mnemonic.Shufpd, shufpd),
-  row(Mnemonic.Pshufb, pshufb),
-  row(Mnemonic.Palignr, palignr),
-  row(Mnemonic.Blendps, blend(4)),
-  row(Mnemonic.Blendpd, blend(8)),
-  row(Mnemonic.Pblendw, blend(2)),
-  row(Mnemonic.Pblendvb, blendVariable(1)),
-  row(Mnemonic.Blendvps, blendVariable(4)),
-  row(Mnemonic.Blendvpd, blendVariable(8)),
+  ...both(Mnemonic.Shufps, Mnemonic.Vshufps, binary(shufps)),
+  ...both(Mnemonic.Shufpd, Mnemonic.Vshufpd, binary(shufpd)),
+  ...both(Mnemonic.Pshufb, Mnemonic.Vpshufb, binary(pshufb)),
+  ...both(Mnemonic.Palignr, Mnemonic.Vpalignr, binary(palignr)),
+  row(Mnemonic.Vpblendd, blend(4)),
+  ...both(Mnemonic.Blendps, Mnemonic.Vblendps, blend(4)),
+  ...both(Mnemonic.Blendpd, Mnemonic.Vblendpd, blend(8)),
+  ...both(Mnemonic.Pblendw, Mnemonic.Vpblendw, blend(2)),
+  ...both(Mnemonic.Pblendvb, Mnemonic.Vpblendvb, blendVariable(1)),
+  ...both(Mnemonic.Blendvps, Mnemonic.Vblendvps, blendVariable(4)),
+  ...both(Mnemonic.Blendvpd, Mnemonic.Vblendvpd, blendVariable(8)),
 ];

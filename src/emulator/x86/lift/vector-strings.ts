@@ -3,9 +3,9 @@ import { Mnemonic } from 'iced-x86';
 import { GPR, SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { setArithmeticFlags } from '../flags.js';
-import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
+import { both, type InsnRow, type Lifter, type LiftFunction } from '../lifter.js';
 import { COMPARE_STRINGS, type ElementBytes } from '../vector/string-compare.js';
-import { shapeOf, zero } from './vector-operands.js';
+import { isVex, shapeOf, zero } from './vector-operands.js';
 
 /** What the immediate says. */
 interface Control {
@@ -81,6 +81,12 @@ function setStringFlags(b: Lifter, { count }: Control, bits: Value, xLength: Val
   setArithmeticFlags(b, flags);
 }
 
+/** The mask goes to xmm0. */
+function writeMask(b: Lifter, mask: Value): void {
+  b.set(SLOT.VECTOR, 16, mask);
+  if (isVex(b)) b.set(SLOT.VECTOR + 16, 16, zero(b));
+}
+
 /** `lengthSize`: bytes of the length registers, or `implicit`. */
 function compareStrings(lengthSize: 'implicit' | 4 | 8, wants: 'index' | 'mask'): LiftFunction {
   return (b) => {
@@ -94,16 +100,16 @@ function compareStrings(lengthSize: 'implicit' | 4 | 8, wants: 'index' | 'mask')
     if (compare === undefined) throw new Error('no such comparison of strings');
     const bits = polarized(b, how, b.call1(compare, x, y, xLength, yLength), yLength);
     if (wants === 'index') b.setGpr(GPR.RCX, indexOf(b, how, bits), 4);
-    else b.set(SLOT.VECTOR, 16, maskOf(b, how, bits));
+    else writeMask(b, maskOf(b, how, bits));
     setStringFlags(b, how, bits, xLength, yLength);
   };
 }
 
 export const vectorStrings: readonly InsnRow[] = [
-  row(Mnemonic.Pcmpistri, compareStrings('implicit', 'index')),
-  row(Mnemonic.Pcmpistrm, compareStrings('implicit', 'mask')),
-  row(Mnemonic.Pcmpestri, compareStrings(4, 'index')),
-  row(Mnemonic.Pcmpestrm, compareStrings(4, 'mask')),
-  row(Mnemonic.Pcmpestri64, compareStrings(8, 'index')),
-  row(Mnemonic.Pcmpestrm64, compareStrings(8, 'mask')),
+  ...both(Mnemonic.Pcmpistri, Mnemonic.Vpcmpistri, compareStrings('implicit', 'index')),
+  ...both(Mnemonic.Pcmpistrm, Mnemonic.Vpcmpistrm, compareStrings('implicit', 'mask')),
+  ...both(Mnemonic.Pcmpestri, Mnemonic.Vpcmpestri, compareStrings(4, 'index')),
+  ...both(Mnemonic.Pcmpestrm, Mnemonic.Vpcmpestrm, compareStrings(4, 'mask')),
+  ...both(Mnemonic.Pcmpestri64, Mnemonic.Vpcmpestri64, compareStrings(8, 'index')),
+  ...both(Mnemonic.Pcmpestrm64, Mnemonic.Vpcmpestrm64, compareStrings(8, 'mask')),
 ];

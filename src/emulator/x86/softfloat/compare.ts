@@ -162,8 +162,8 @@ export interface Predicate {
 
 const { LESS, EQUAL, GREATER, UNORDERED } = RELATION;
 
-/** By immediate: EQ LT LE UNORD NEQ NLT NLE ORD. */
-export const PREDICATES: readonly Predicate[] = [
+/** EQ LT LE UNORD NEQ NLT NLE ORD. */
+const LEGACY_PREDICATES: readonly Predicate[] = [
   { relations: EQUAL, quiet: true },
   { relations: LESS, quiet: false },
   { relations: LESS | EQUAL, quiet: false },
@@ -172,6 +172,26 @@ export const PREDICATES: readonly Predicate[] = [
   { relations: EQUAL | GREATER | UNORDERED, quiet: false },
   { relations: GREATER | UNORDERED, quiet: false },
   { relations: LESS | EQUAL | GREATER, quiet: true },
+];
+
+/** EQ LT LE UNORD NEQ NLT NLE ORD with unordered operands counted the other way: EQ_UQ NGE NGT FALSE NEQ_OQ GE GT TRUE. */
+const AVX_PREDICATES: readonly Predicate[] = [
+  { relations: EQUAL | UNORDERED, quiet: true },
+  { relations: LESS | UNORDERED, quiet: false },
+  { relations: LESS | EQUAL | UNORDERED, quiet: false },
+  { relations: 0, quiet: true },
+  { relations: LESS | GREATER, quiet: true },
+  { relations: EQUAL | GREATER, quiet: false },
+  { relations: GREATER, quiet: false },
+  { relations: LESS | EQUAL | GREATER | UNORDERED, quiet: true },
+];
+
+const SIXTEEN = [...LEGACY_PREDICATES, ...AVX_PREDICATES];
+
+/** By immediate. The upper sixteen differ from the lower ones in whether QNaNs are quiet. */
+export const PREDICATES: readonly Predicate[] = [
+  ...SIXTEEN,
+  ...SIXTEEN.map(({ relations, quiet }) => ({ relations, quiet: !quiet })),
 ];
 
 /** Mask of ones (i64) where the predicate's relations contain the one found. */

@@ -1,20 +1,32 @@
 /**
- * The two formats of SSE arithmetic, and the fields of a number in them. The soft path works on i64 in both: a single is its 32 bits,
+ * The two formats of SSE arithmetic, the half of F16C, and the fields of a number in them. The soft path works on i64 in both: a single is its 32 bits,
  * zero-extended.
  */
 import type { OpBuilder, Value } from '../../ir/op-builder.js';
 
-export interface FloatFormat {
+/** How the bits of a number lie. */
+export interface FloatLayout {
+  readonly name: string;
+  readonly bits: number;
+  /** Stored bits of the significand. */
+  readonly fractionBits: number;
+  readonly bias: number;
+  /** The exponent field of infinity and NaN. */
+  readonly topExponent: number;
+}
+
+/** Half precision: storage alone, never computed with (SDM vol. 1, 4.2.2). */
+export const F16: FloatLayout = { name: 'f16', bits: 16, fractionBits: 10, bias: 15, topExponent: 0x1f };
+
+export interface FloatFormat extends FloatLayout {
   readonly name: 'f32' | 'f64';
   /** The integer type of a number's bits. */
   readonly type: 'i32' | 'i64';
   readonly lanes: 'f32x4' | 'f64x2';
   readonly laneCount: 4 | 2;
   readonly bits: 32 | 64;
-  /** Stored bits of the significand. */
   readonly fractionBits: 23 | 52;
   readonly bias: 127 | 1023;
-  /** The exponent field of infinity and NaN. */
   readonly topExponent: 0xff | 0x7ff;
   /** Letter in subroutine signatures. */
   readonly letter: 'i' | 'l';
@@ -45,20 +57,20 @@ export const F64: FloatFormat = {
 };
 
 /** Bit patterns, as unsigned numbers of the format's width. */
-export function infinityBits(format: FloatFormat): bigint {
+export function infinityBits(format: FloatLayout): bigint {
   return BigInt(format.topExponent) << BigInt(format.fractionBits);
 }
 
-export function signBit(format: FloatFormat): bigint {
+export function signBit(format: FloatLayout): bigint {
   return 1n << BigInt(format.bits - 1);
 }
 
-export function quietBit(format: FloatFormat): bigint {
+export function quietBit(format: FloatLayout): bigint {
   return 1n << BigInt(format.fractionBits - 1);
 }
 
 /** The QNaN of a masked invalid operation (SDM vol. 1, 4.8.3.7). */
-export function indefiniteBits(format: FloatFormat): bigint {
+export function indefiniteBits(format: FloatLayout): bigint {
   return signBit(format) | infinityBits(format) | quietBit(format);
 }
 
@@ -120,11 +132,11 @@ export function normalize(b: OpBuilder, format: FloatFormat, operand: Operand): 
 }
 
 /** The NaN with its quiet bit set. */
-export function quieted(b: OpBuilder, format: FloatFormat, bits: Value): Value {
+export function quieted(b: OpBuilder, format: FloatLayout, bits: Value): Value {
   return b.or(bits, b.i64(quietBit(format)));
 }
 
 /** Zero or infinity (or any magnitude, i64) with a sign (i32). */
-export function withSign(b: OpBuilder, format: FloatFormat, sign: Value, magnitude: Value): Value {
+export function withSign(b: OpBuilder, format: FloatLayout, sign: Value, magnitude: Value): Value {
   return b.or(b.shl(b.extendU(sign), b.i64(format.bits - 1)), magnitude);
 }

@@ -16,8 +16,9 @@ import {
   quieted,
   withSign,
 } from './format.js';
+import { LaneResults, laneBits } from './lanes.js';
 import { jam, multiplyMagnitudes } from './magnitude.js';
-import { EXCEPTION, flagIf, readMxcsr } from './mxcsr.js';
+import { EXCEPTION, flagIf, raise, readMxcsr } from './mxcsr.js';
 import { packOf } from './pack.js';
 import { bit, shiftRightJamWide, type Wide } from './wide.js';
 
@@ -133,4 +134,37 @@ function fused(format: FloatFormat): Subroutine {
 
 export const FUSED = { f32: fused(F32), f64: fused(F64) } as const;
 
-export const fusedSubroutines: readonly Subroutine[] = [FUSED.f32, FUSED.f64];
+/** (x, y, z, turns) → (result, trap). */
+function scalar(format: FloatFormat): Subroutine {
+  const { letter, name } = format;
+  return subroutine(`fused.${name}`, `${letter}${letter}${letter}i>${letter}i`, (b, x, y, z, turns) => {
+    const operands = [x, y, z].map((operand) => b.extendU(operand as Value));
+    const [bits, flags] = b.call(FUSED[name], ...operands, turns as Value) as [Value, Value];
+    return [format.type === 'i32' ? b.wrap(bits) : bits, b.call1(raise, flags)];
+  });
+}
+
+/** Distance of the turns of odd lanes from those of even lanes, in the operand of the packed forms. */
+export const ODD_TURNS_SHIFT = 2;
+
+/** (x, y, z, turns of even lanes | turns of odd lanes << 2) → (result, trap). */
+function packed(format: FloatFormat): Subroutine {
+  return subroutine(`fused.${format.lanes}`, 'vvvi>vi', (b, x, y, z, turns) => {
+    const results = new LaneResults(b, format, x as Value);
+    const ofParity = [b.and(turns as Value, b.i32(3)), b.shrU(turns as Value, b.i32(ODD_TURNS_SHIFT))];
+    for (let lane = 0; lane < format.laneCount; lane++) {
+      const operands = [x, y, z].map((vector) => laneBits(b, format, vector as Value, lane));
+      results.put(lane, b.call(FUSED[format.name], ...operands, ofParity[lane & 1] as Value));
+    }
+    return results.raise();
+  });
+}
+
+export const MULTIPLY_ADD = {
+  scalar: { f32: scalar(F32), f64: scalar(F64) },
+  packed: { f32: packed(F32), f64: packed(F64) },
+} as const;
+
+export const fusedSubroutines: readonly Subroutine[] = [FUSED, MULTIPLY_ADD.scalar, MULTIPLY_ADD.packed].flatMap(
+  (each) => [each.f32, each.f64],
+);

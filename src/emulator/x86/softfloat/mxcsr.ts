@@ -75,3 +75,15 @@ export const raise = subroutine('sse.raise', 'i>i', (b, flags) => {
   b.rawStore('store32', b.cpu, SLOT.MXCSR, b.or(mxcsr, seen));
   return unmasked;
 });
+
+/**
+ * After an instruction that raised twice, for each half of its lanes: (MXCSR before it, both traps) → trap. What one half has found before computing keeps
+ * the later exceptions of both from being seen.
+ */
+export const settle = subroutine('sse.settle', 'ii>i', (b, before, trap) => {
+  b.if(b.and(trap as Value, b.i32(PRE_COMPUTATION)), () => {
+    const early = b.and(readMxcsr(b), b.i32(PRE_COMPUTATION));
+    b.rawStore('store32', b.cpu, SLOT.MXCSR, b.or(before as Value, early));
+  });
+  return trap;
+});

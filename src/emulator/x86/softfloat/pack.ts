@@ -1,7 +1,7 @@
 /** Rounding of an exact result into a format of SSE, with the exceptions that this finds (SDM vol. 1, 4.9.1.4 to 4.9.1.6). */
 import type { Value } from '../../ir/op-builder.js';
 import { type Subroutine, type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
-import { F32, F64, type FloatFormat, infinityBits, withSign } from './format.js';
+import { F16, F32, F64, type FloatFormat, type FloatLayout, infinityBits, withSign } from './format.js';
 import { EXCEPTION, flagIf, has, MXCSR, ROUNDING, roundingOf } from './mxcsr.js';
 import { bit, shiftRightJam } from './wide.js';
 
@@ -36,7 +36,7 @@ interface Rounded {
  * (mode, sign, exponent, significand) → bits, flags. The significand has bit 63 set, which has the weight 2^exponent, and every bit below the last
  * one is or'ed into it. `mode` is laid out like MXCSR (rounding, FTZ, masks). Bits of a result that will trap are of no use.
  */
-function packer(format: FloatFormat): Subroutine {
+function packer(format: FloatLayout): Subroutine {
   const { fractionBits, topExponent } = format;
   const lostBits = BigInt(63 - fractionBits);
   return subroutine(`soft.pack.${format.name}`, 'iiil>li', (b, mode, sign, exponent, significand) => {
@@ -85,9 +85,11 @@ function packer(format: FloatFormat): Subroutine {
 
 const packF32 = packer(F32);
 const packF64 = packer(F64);
+/** Rounds to half precision. */
+export const packHalf = packer(F16);
 
 export function packOf(format: FloatFormat): Subroutine {
   return format === F32 ? packF32 : packF64;
 }
 
-export const packSubroutines: readonly Subroutine[] = [packF32, packF64];
+export const packSubroutines: readonly Subroutine[] = [packF32, packF64, packHalf];

@@ -5,16 +5,18 @@ import { SOFT } from './arithmetic.js';
 import { compareSubroutines } from './compare.js';
 import { convertSubroutines } from './convert.js';
 import { fusedSubroutines } from './fused.js';
+import { halfSubroutines } from './half.js';
 import { horizontalSubroutines } from './horizontal.js';
 import { integerSubroutines } from './integer.js';
 import { integralSubroutines } from './integral.js';
 import { magnitudeSubroutines } from './magnitude.js';
-import { raise } from './mxcsr.js';
+import { raise, settle } from './mxcsr.js';
 import { operationSubroutines } from './operations.js';
 import { packSubroutines } from './pack.js';
 
 export const softfloatSubroutines: readonly Subroutine[] = [
   raise,
+  settle,
   ...magnitudeSubroutines,
   ...packSubroutines,
   ...Object.values(SOFT.f32),
@@ -26,5 +28,6 @@ export const softfloatSubroutines: readonly Subroutine[] = [
   ...operationSubroutines,
   ...horizontalSubroutines,
   ...fusedSubroutines,
+  ...halfSubroutines,
   ...approximationSubroutines,
 ];
