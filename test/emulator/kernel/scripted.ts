@@ -368,6 +368,7 @@ export function scripted(
     loader: { load: (request) => load(request) },
     host,
     syscalls,
+    host,
   });
   mountAll(machine);
   machine.root = createRoot(machine);
