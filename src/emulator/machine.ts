@@ -14,6 +14,7 @@ import type { Host, HostSource } from './host/host.js';
 import { NO_HOST } from './host/no-host.js';
 import { Mounts } from './kernel/file/file-system.js';
 import { Locks } from './kernel/file/locks.js';
+import { mountAll } from './kernel/file/mount-table.js';
 import type { Pipe } from './kernel/file/pipe.js';
 import { updateCpuDeadline } from './kernel/itimer.js';
 import type { MessageQueue } from './kernel/message-queue.js';
@@ -90,7 +91,7 @@ export class Machine {
   readonly locks = new Locks(this);
   /** FIFOs with an open end, by device and inode (kernel/file/fifo.ts). */
   readonly fifos = new Map<string, Pipe>();
-  /** Empty until `mountAll` (kernel/file/mount-table.ts). */
+  /** The file tree, the same for all processes. */
   readonly mounts = new Mounts();
 
   readonly processes = new Map<Pid, Process>();
@@ -136,6 +137,7 @@ export class Machine {
     this.hostname = parts.config.hostname;
     this.nextPid = parts.config.pidBase;
     this.scheduler = new Scheduler(this);
+    mountAll(this);
   }
 
   /**

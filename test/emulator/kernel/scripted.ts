@@ -9,7 +9,6 @@ import type { Host } from '../../../src/emulator/host/host.js';
 import { NO_HOST } from '../../../src/emulator/host/no-host.js';
 import { execSyscalls } from '../../../src/emulator/kernel/exec.js';
 import { FileTable } from '../../../src/emulator/kernel/file/file-table.js';
-import { mountAll } from '../../../src/emulator/kernel/file/mount-table.js';
 import { fileSyscalls } from '../../../src/emulator/kernel/file/rows.js';
 import { forkSyscalls } from '../../../src/emulator/kernel/fork.js';
 import { futexSyscalls } from '../../../src/emulator/kernel/futex.js';
@@ -366,11 +365,9 @@ export function scripted(
     execution,
     abi: linuxX86Abi(execution),
     loader: { load: (request) => load(request) },
-    host,
     syscalls,
     host,
   });
-  mountAll(machine);
   machine.root = createRoot(machine);
   const load = ({ path, argv, environ }: LoadRequest): LoadedProgram | LoadFailure => {
     const found = programs[path];

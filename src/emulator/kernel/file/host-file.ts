@@ -13,6 +13,8 @@ export interface OpenedHostFile {
   /** Absolute, in the machine and for the gateway. */
   readonly path: string;
   readonly stat: FileStat;
+  /** Opened with O_TRUNC. */
+  readonly isTruncated: boolean;
 }
 
 /** One open of a file by the gateway: shared by the open file and what it mapped. Lives until the last of them is gone. */
@@ -117,6 +119,7 @@ export class HostFile extends OpenFile {
     super(machine, flags);
     this.path = opened.path;
     this.file = new HostBacking(machine.host.files, opened, () => this.name());
+    if (opened.isTruncated) machine.pageCache.truncated(this.file.key, 0);
   }
 
   name(): string {
@@ -145,18 +148,18 @@ export class HostFile extends OpenFile {
 
   override write(from: Uint8Array): number {
     if (this.flags & O.APPEND) this.offset = this.file.size();
-    const put = this.file.pwrite(from, this.offset);
+    const put = this.machine.pageCache.write(this.file, from, this.offset);
     if (put > 0) this.offset += put;
     return put;
   }
 
   override pread(into: Uint8Array, at: number): number {
-    return this.file.pread(into, at);
+    return this.machine.pageCache.read(this.file, into, at);
   }
 
   /** With O_APPEND the position is ignored, as Linux does. */
   override pwrite(from: Uint8Array, at: number): number {
-    return this.file.pwrite(from, this.flags & O.APPEND ? this.file.size() : at);
+    return this.machine.pageCache.write(this.file, from, this.flags & O.APPEND ? this.file.size() : at);
   }
 
   override seek(offset: number, whence: number): number {
@@ -166,11 +169,15 @@ export class HostFile extends OpenFile {
   }
 
   override truncate(size: number): number {
-    return this.writable ? this.file.truncate(size) : -EINVAL;
+    if (!this.writable) return -EINVAL;
+    const result = this.file.truncate(size);
+    if (result === 0) this.machine.pageCache.truncated(this.file.key, size);
+    return result;
   }
 
   override sync(dataOnly = false): number {
-    return this.file.sync(dataOnly);
+    const result = this.machine.pageCache.sync(this.file.key);
+    return result < 0 ? result : this.file.sync(dataOnly);
   }
 
   override setMode(mode: number): number {

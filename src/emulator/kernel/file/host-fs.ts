@@ -3,7 +3,7 @@ import type { Host, HostFiles } from '../../host/host.js';
 import type { FileSystem, FileSystemChanges, FileSystemStat, NewTime, OpenFileRequest } from './file-system.js';
 import { HostDirectory } from './host-directory.js';
 import { HostFile } from './host-file.js';
-import { type OpenFile, statusFlags } from './open-file.js';
+import { O, type OpenFile, statusFlags } from './open-file.js';
 import { type FileStat, isDirectory } from './stat.js';
 
 export class HostFileSystem implements FileSystem {
@@ -42,7 +42,7 @@ export class HostFileSystem implements FileSystem {
     }
     const shown = statusFlags(flags);
     if (isDirectory(stat)) return new HostDirectory(machine, shown, handle, path);
-    return new HostFile(machine, shown, { handle, path, stat });
+    return new HostFile(machine, shown, { handle, path, stat, isTruncated: (flags & O.TRUNC) !== 0 });
   }
 
   private host(path: string): string {

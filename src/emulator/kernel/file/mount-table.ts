@@ -3,7 +3,7 @@ import type { Machine } from '../../machine.js';
 import { devFileSystem } from './dev-fs.js';
 import { HostFileSystem } from './host-fs.js';
 
-/** Mounts the host's files and the synthetic file systems. Once, before the first process starts. */
+/** Mounts the host's files and the synthetic file systems: part of making a machine. */
 export function mountAll(machine: Machine): void {
   const { mounts, host } = machine;
   mounts.add('/', new HostFileSystem(host), '/dev/root');
