@@ -12,7 +12,7 @@ import { createRuntime, type Runtime } from './execution/runtime.js';
 import { SlowLane } from './execution/slow-lane.js';
 import { SpaceCode } from './execution/space-code.js';
 import type { CodeListener, ExecutionSpace, Executor, Exit, PageFault } from './executor.js';
-import type { GuestArch, HelperEnvironment } from './guest-arch.js';
+import type { GuestArch, HelperEnvironment, Model } from './guest-arch.js';
 import { InterpreterEncoder } from './interp/encode.js';
 import { SPACE_JUMP_CACHE, SPACE_TLB_READ, SPACE_TLB_WRITE } from './memory/layout.js';
 import type { PhysicalMemory } from './memory/physical.js';
@@ -21,6 +21,8 @@ import { ACCESS, EXIT, FAULT, type FaultSignal } from './stop.js';
 export interface ExecutionConfig {
   readonly physical: PhysicalMemory;
   readonly arch: GuestArch;
+  /** The processor model whose instructions exist. Left out: `base`. */
+  readonly model?: Model;
   /** What a helper instruction (CPUID, RDTSC) sees when the thread of this CPU struct executes it. */
   readonly environment: (cpu: CpuState) => HelperEnvironment;
 }
@@ -167,12 +169,13 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   }
 
   private lift(space: ExecutionSpace, ip: number, head: Uint8Array, single: boolean): Block | FetchFault {
-    const options = { limit: single ? 1 : BLOCK_LIMIT };
+    const model = this.config.model ?? 'base';
+    const options = { limit: single ? 1 : BLOCK_LIMIT, model };
     let lifted = this.arch.lift(head, ip, options);
     if (lifted.kind === 'truncated') {
       const joined = this.fetcher.acrossBorder(space, ip, head);
       if ('why' in joined) return joined;
-      lifted = this.arch.lift(joined, ip, { limit: 1 });
+      lifted = this.arch.lift(joined, ip, { limit: 1, model });
     }
     if (lifted.kind === 'truncated')
       throw new Error(`no instruction ends within ${head.length} bytes at ${ip.toString(16)}`);

@@ -62,6 +62,7 @@ const memory = new FlatMemory();
 const execution = new Execution({
   physical: memory.physical,
   arch: x86,
+  model: 'v3',
   environment: (cpu) => ({ tsc: BigInt(1_000_000 - cpu.int(STATE.FUEL)), model: 'v3' }),
 });
 let lastSpace: FlatSpace | undefined;
