@@ -12,6 +12,7 @@ import type { GuestAbi } from './guest-abi.js';
 import { type MachineHooks, NO_HOOKS, type RunResult, type StopEvent } from './hooks.js';
 import type { Host, HostSource } from './host/host.js';
 import { NO_HOST } from './host/no-host.js';
+import type { Console } from './kernel/file/console.js';
 import { Mounts } from './kernel/file/file-system.js';
 import { Locks } from './kernel/file/locks.js';
 import { mountAll } from './kernel/file/mount-table.js';
@@ -89,6 +90,8 @@ export class Machine {
   readonly hostKeys = new Map<HostSource, WaitKey>();
 
   readonly locks = new Locks(this);
+  /** The terminal that the server was started on, once it was opened. */
+  console: Console | undefined;
   /** FIFOs with an open end, by device and inode (kernel/file/fifo.ts). */
   readonly fifos = new Map<string, Pipe>();
   /** The file tree, the same for all processes. */

@@ -108,6 +108,10 @@ export interface HostStreams {
   poll(fd: number): 'ready' | 'pending';
   /** Writes everything, waiting where it has to: bytes written or -errno. */
   write(fd: number, from: Uint8Array): number;
+  /** What the host calls it: a path, `pipe:[N]`. */
+  name(fd: number): string;
+  /** Access mode and O_APPEND, in Linux's bits; undefined where the host cannot tell. */
+  flags(fd: number): number | undefined;
   /** Position of a file's descriptor when the server started; undefined where the host cannot tell. */
   position(fd: number): number | undefined;
   /** Of a file: reads and writes at a position, the descriptor's own stays. */

@@ -42,6 +42,8 @@ const STREAMS: HostStreams = {
   read: badf,
   poll: () => 'ready',
   write: badf,
+  name: () => '',
+  flags: () => undefined,
   position: () => undefined,
   pread: badf,
   pwrite: badf,

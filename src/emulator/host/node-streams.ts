@@ -15,6 +15,8 @@ import { fileStat } from './node-stat.js';
 const EAGAIN_RESULT = -11;
 const BIG = { bigint: true } as const;
 const RETRY_MS = 1;
+/** O_ACCMODE and O_APPEND. */
+const SHARED_FLAGS = 0o2003;
 const NEVER_OPEN = 0x7fff_ffff;
 
 export class NodeStreams implements HostStreams {
@@ -67,10 +69,25 @@ export class NodeStreams implements HostStreams {
     return done;
   }
 
+  name(fd: number): string {
+    const name = attempt(() => fs.readlinkSync(`/proc/self/fd/${this.host(fd)}`));
+    return typeof name === 'string' ? name : `/dev/fd/${fd}`;
+  }
+
+  flags(fd: number): number | undefined {
+    const octal = this.fact(fd, /^flags:\t([0-7]+)$/m);
+    return octal === undefined ? undefined : Number.parseInt(octal, 8) & SHARED_FLAGS;
+  }
+
   position(fd: number): number | undefined {
+    const digits = this.fact(fd, /^pos:\t(\d+)$/m);
+    return digits === undefined ? undefined : Number(digits);
+  }
+
+  /** A line of what Linux tells about the descriptor. */
+  private fact(fd: number, line: RegExp): string | undefined {
     const info = attempt(() => fs.readFileSync(`/proc/self/fdinfo/${this.host(fd)}`, 'latin1'));
-    const position = typeof info === 'string' ? /^pos:\t(\d+)$/m.exec(info)?.[1] : undefined;
-    return position === undefined ? undefined : Number(position);
+    return typeof info === 'string' ? line.exec(info)?.[1] : undefined;
   }
 
   pread(fd: number, into: Uint8Array, at: number): number {

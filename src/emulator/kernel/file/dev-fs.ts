@@ -1,6 +1,9 @@
 /** /dev: what a program expects of it, and nothing of the host's. */
 import type { Machine } from '../../machine.js';
+import { ENXIO } from '../errno.js';
+import { deviceNumber } from './device-number.js';
 import { type Device, FullDevice, NullDevice, RandomDevice, ZeroDevice } from './devices.js';
+import { openConsole } from './inherited.js';
 import { S } from './stat.js';
 import {
   type DirectoryNode,
@@ -11,10 +14,6 @@ import {
 } from './synthetic-fs.js';
 
 type DeviceClass = new (machine: Machine, flags: number, path: string) => Device;
-
-export function deviceNumber(major: number, minor: number): number {
-  return (major << 8) | minor;
-}
 
 function memoryDevice(minor: number, Kind: DeviceClass): SpecialNode {
   return {
@@ -35,6 +34,13 @@ const MOUNT_POINT = fixedDirectory({}, { mode: 0o755 });
 
 const ROOT: DirectoryNode = fixedDirectory(
   {
+    console: {
+      kind: 'special',
+      type: S.IFCHR,
+      mode: 0o600,
+      rdevice: deviceNumber(5, 1),
+      open: ({ machine }, flags) => openConsole(machine, flags) ?? -ENXIO,
+    },
     fd: link('/proc/self/fd'),
     full: memoryDevice(7, FullDevice),
     null: memoryDevice(3, NullDevice),
@@ -44,6 +50,12 @@ const ROOT: DirectoryNode = fixedDirectory(
     stderr: link('/proc/self/fd/2'),
     stdin: link('/proc/self/fd/0'),
     stdout: link('/proc/self/fd/1'),
+    tty: {
+      kind: 'special',
+      type: S.IFCHR,
+      rdevice: deviceNumber(5, 0),
+      open: ({ machine }, flags) => openConsole(machine, flags) ?? -ENXIO,
+    },
     urandom: memoryDevice(9, RandomDevice),
     zero: memoryDevice(5, ZeroDevice),
   },

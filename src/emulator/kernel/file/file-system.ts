@@ -20,8 +20,11 @@ export interface FileSystem {
   readonly changes?: FileSystemChanges;
 }
 
+/** For whom a file is opened. */
+export type Opener = Pick<SyscallContext, 'machine' | 'process'>;
+
 export interface OpenFileRequest {
-  readonly context: SyscallContext;
+  readonly opener: Opener;
   readonly path: string;
   /** The path in the machine's namespace. */
   readonly fullPath: string;

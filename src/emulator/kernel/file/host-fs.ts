@@ -32,7 +32,7 @@ export class HostFileSystem implements FileSystem {
     return this.files.statfs(this.host(path));
   }
 
-  open({ context: { machine }, fullPath: path, flags, mode, umask }: OpenFileRequest): OpenFile | number {
+  open({ opener: { machine }, fullPath: path, flags, mode, umask }: OpenFileRequest): OpenFile | number {
     const handle = this.files.open({ path, flags, mode, umask });
     if (handle < 0) return handle;
     const stat = this.files.fstat(handle);

@@ -10,7 +10,7 @@ import type { Thread } from '../../thread.js';
 import { EBADF, EINVAL, ENOTDIR, ENOTTY, ENXIO, EOPNOTSUPP, EPERM, ESPIPE } from '../errno.js';
 import type { SyscallContext, SyscallResult } from '../syscall-table.js';
 import { ANY_EVENT, type WaitKey } from '../wait.js';
-import type { NewTime } from './file-system.js';
+import type { NewTime, Opener } from './file-system.js';
 import type { FileTable } from './file-table.js';
 import type { FileStat } from './stat.js';
 
@@ -150,7 +150,7 @@ export abstract class OpenFile {
   }
 
   /** What open(2) of /proc/PID/fd/N makes of a file without a name: -ENXIO for those that cannot be opened again. */
-  reopen(_context: SyscallContext, _flags: number): OpenFile | number {
+  reopen(_opener: Opener, _flags: number): OpenFile | number {
     return -ENXIO;
   }
 

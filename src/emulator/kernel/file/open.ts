@@ -19,6 +19,7 @@ import {
 import { block, type SyscallContext, type SyscallResult, type SyscallRow } from '../syscall-table.js';
 import type { Blocked } from '../wait.js';
 import { fifoAt } from './fifo.js';
+import type { Opener } from './file-system.js';
 import { install } from './file-table.js';
 import { O, type OpenFile } from './open-file.js';
 import { PathFile } from './path-file.js';
@@ -54,7 +55,7 @@ export function openHow(flags: number, mode: number, resolve = 0): OpenHow | num
 const TMPFILE_BIT = O.TMPFILE & ~O.DIRECTORY;
 
 /** Opens for the process: the file, with one user; or -errno. A file that is `opening` has still to be waited for. */
-export function openFile(context: SyscallContext, directory: number, path: string, how: OpenHow): OpenFile | number {
+export function openFile(context: Opener, directory: number, path: string, how: OpenHow): OpenFile | number {
   const { flags } = how;
   const creates = (flags & O.CREAT) !== 0;
   const follow = !(flags & O.NOFOLLOW) && !(creates && flags & O.EXCL);
@@ -66,7 +67,7 @@ export function openFile(context: SyscallContext, directory: number, path: strin
   return found.stat === undefined ? create(context, found, how) : openExisting(context, found, found.stat, how);
 }
 
-function create(context: SyscallContext, found: Located, how: OpenHow): OpenFile | number {
+function create(context: Opener, found: Located, how: OpenHow): OpenFile | number {
   if (!(how.flags & O.CREAT)) return -ENOENT;
   if (found.mustBeDirectory) return -EISDIR;
   const refusal = mayChangeDirectory(context, found);
@@ -74,10 +75,7 @@ function create(context: SyscallContext, found: Located, how: OpenHow): OpenFile
 }
 
 /** May names in the directory of this one be made? 0 or -errno. */
-export function mayChangeDirectory(
-  { machine, process }: Pick<SyscallContext, 'machine' | 'process'>,
-  found: Located,
-): number {
+export function mayChangeDirectory({ machine, process }: Opener, found: Located): number {
   if (found.mount.fs.changes === undefined) return -EACCES;
   const directory = machine.mounts.find(parentOf(found.path)).fs.lstat(parentOf(found.path), process);
   if (typeof directory === 'number') return directory;
@@ -85,7 +83,7 @@ export function mayChangeDirectory(
 }
 
 /** The gateway creates as the server's user: a guest with other ids gets the file given. */
-function owned({ process, machine }: SyscallContext, found: Located, file: OpenFile | number): OpenFile | number {
+function owned({ process, machine }: Opener, found: Located, file: OpenFile | number): OpenFile | number {
   if (typeof file !== 'number') giveToGuest(machine, process, found);
   return file;
 }
@@ -95,7 +93,7 @@ export function giveToGuest({ host: { inputs } }: Machine, { credentials }: Proc
   if (fsuid !== inputs.uid || fsgid !== inputs.gid) mount.fs.changes?.chown(inner, fsuid, fsgid);
 }
 
-function openExisting(context: SyscallContext, found: Located, stat: FileStat, how: OpenHow): OpenFile | number {
+function openExisting(context: Opener, found: Located, stat: FileStat, how: OpenHow): OpenFile | number {
   const { flags } = how;
   if (flags & O.CREAT && flags & O.EXCL) return -EEXIST;
   const isPath = (flags & O.PATH) !== 0;
@@ -115,7 +113,7 @@ function openExisting(context: SyscallContext, found: Located, stat: FileStat, h
   return ask(context, found, how);
 }
 
-function mayOpen({ machine, process }: SyscallContext, path: string, stat: FileStat, flags: number): number {
+function mayOpen({ machine, process }: Opener, path: string, stat: FileStat, flags: number): number {
   const access = flags & O.ACCMODE;
   const reads = access !== O.WRONLY ? MAY.READ : 0;
   const writes = access !== O.RDONLY || flags & O.TRUNC ? MAY.WRITE : 0;
@@ -130,9 +128,9 @@ function isExecuted({ processes }: Machine, path: string): boolean {
   return false;
 }
 
-function ask(context: SyscallContext, { mount, inner, path }: Located, { flags, mode }: OpenHow): OpenFile | number {
-  const { umask } = context.process.fs;
-  return mount.fs.open({ context, path: inner, fullPath: path, flags, mode, umask });
+function ask(opener: Opener, { mount, inner, path }: Located, { flags, mode }: OpenHow): OpenFile | number {
+  const { umask } = opener.process.fs;
+  return mount.fs.open({ opener, path: inner, fullPath: path, flags, mode, umask });
 }
 
 /** Gives the file a number, or sleeps until a FIFO has its other end. */

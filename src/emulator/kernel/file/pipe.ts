@@ -6,6 +6,7 @@ import { CAP, capable } from '../identity-checks.js';
 import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import type { WaitKey } from '../wait.js';
 import { anonymousStat } from './anonymous.js';
+import type { Opener } from './file-system.js';
 import { filesOf, install } from './file-table.js';
 import { F_GETPIPE_SZ, F_SETPIPE_SZ, type IoResult, O, OpenFile, POLL, WAIT } from './open-file.js';
 import { PipeBuffer } from './pipe-buffer.js';
@@ -54,7 +55,7 @@ export class PipeEnd extends OpenFile {
     machine: Machine,
     readonly pipe: Pipe,
     flags: number,
-    { process }: SyscallContext,
+    { process }: Opener,
   ) {
     super(machine, flags, pipe.key);
     this.creator = { uid: process.credentials.fsuid, gid: process.credentials.fsgid };
@@ -164,7 +165,7 @@ export class PipeEnd extends OpenFile {
  * An end of the FIFO that `pipe` stands for, as open(2) makes it (fifo_open): -ENXIO for a writer that will not wait for a reader. While the file's
  * `opening` holds, the open has to sleep.
  */
-export function openFifo(context: SyscallContext, pipe: Pipe, flags: number): PipeEnd | number {
+export function openFifo(context: Opener, pipe: Pipe, flags: number): PipeEnd | number {
   const mode = flags & O.ACCMODE;
   const waits = (flags & O.NONBLOCK) === 0;
   if (mode === O.WRONLY && !waits && pipe.readers === 0) return -ENXIO;

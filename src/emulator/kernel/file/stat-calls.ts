@@ -2,6 +2,7 @@
 import { EACCES, EBADF, EFAULT, EINVAL, ENOENT } from '../errno.js';
 import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import { anyFileAt } from './descriptors.js';
+import { deviceNumbers } from './device-number.js';
 import { type FileSystemStat, innerPath, type Mount } from './file-system.js';
 import { AT, type Located, locateAt } from './path-walk.js';
 import { MAY, permits } from './permission.js';
@@ -102,13 +103,6 @@ function statxBytes(stat: FileStat, { mount, inner, file }: Located): Uint8Array
   putDevice(view, 136, stat.device);
   put(144, mount.id);
   return new Uint8Array(view.buffer);
-}
-
-/** Major and minor number, as st_dev packs them. */
-export function deviceNumbers(device: number): readonly [major: number, minor: number] {
-  const high = Math.floor(device / 0x1_0000_0000);
-  const low = device >>> 0;
-  return [((low >>> 8) & 0xfff) | (high & ~0xfff), (low & 0xff) | ((low >>> 12) & 0xf_ff00)];
 }
 
 function putDevice(view: DataView, at: number, device: number): void {

@@ -3,8 +3,7 @@ import { pathBytes } from '../../host/path-text.js';
 import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
 import { EACCES, EINVAL, EIO, EISDIR, ENOENT, ENOTDIR } from '../errno.js';
-import type { SyscallContext } from '../syscall-table.js';
-import type { FileSystem, FileSystemStat, OpenFileRequest } from './file-system.js';
+import type { FileSystem, FileSystemStat, Opener, OpenFileRequest } from './file-system.js';
 import { seekTo } from './host-file.js';
 import { type DirectoryEntry, O, OpenFile, statusFlags } from './open-file.js';
 import { parentOf } from './path-walk.js';
@@ -44,7 +43,7 @@ export interface SpecialNode extends Owned {
   /** S.IFCHR or S.IFREG. */
   readonly type: number;
   readonly rdevice?: number;
-  open(context: SyscallContext, flags: number, path: string): OpenFile | number;
+  open(opener: Opener, flags: number, path: string): OpenFile | number;
 }
 
 export type SyntheticNode = DirectoryNode | LinkNode | TextNode | SpecialNode;
@@ -133,19 +132,20 @@ export class SyntheticFileSystem implements FileSystem {
     return typeof node === 'object' && node.kind === 'link' ? node.jump : undefined;
   }
 
-  open({ context, path, fullPath, flags }: OpenFileRequest): OpenFile | number {
-    const node = this.find(path, context.process);
+  open({ opener, path, fullPath, flags }: OpenFileRequest): OpenFile | number {
+    const { machine, process } = opener;
+    const node = this.find(path, process);
     if (typeof node === 'number') return node;
-    if (node.kind === 'special') return node.open(context, flags, fullPath);
+    if (node.kind === 'special') return node.open(opener, flags, fullPath);
     const shown = statusFlags(flags);
     if (node.kind === 'directory') {
-      return new SyntheticDirectory(context.machine, shown, this, path, fullPath, context.process);
+      return new SyntheticDirectory(machine, shown, this, path, fullPath, process);
     }
     if (node.kind === 'link') return -ENOENT;
     const access = flags & O.ACCMODE;
     const refused =
       (access !== O.WRONLY && node.read === undefined) || (access !== O.RDONLY && node.write === undefined);
-    return refused ? -EACCES : new SyntheticFile(context.machine, shown, this, path, fullPath, context.process);
+    return refused ? -EACCES : new SyntheticFile(machine, shown, this, path, fullPath, process);
   }
 
   statfs(): FileSystemStat {
