@@ -72,6 +72,11 @@ export interface HostFiles {
   /** Without `.` and `..`, in the order of their bytes. */
   readdir(path: string): readonly HostDirectoryEntry[] | number;
   mkdir(path: string, mode: number, umask: number): number;
+  /**
+   * A FIFO or socket (`type`: S_IF* bits): on the host an empty regular file, since Node makes no other; the gateway remembers what it stands for as
+   * long as the server lives, and tells so wherever it shows the file. It cannot be opened: -ENXIO.
+   */
+  mknod(path: string, type: number, mode: number, umask: number): number;
   rmdir(path: string): number;
   unlink(path: string): number;
   rename(from: string, to: string): number;

@@ -14,6 +14,7 @@ const FILES: HostFiles = {
   readlink: noent,
   readdir: noent,
   mkdir: noent,
+  mknod: noent,
   rmdir: noent,
   unlink: noent,
   rename: noent,

@@ -9,6 +9,7 @@ import { fileStat } from './node-stat.js';
 import { hostFlags, mayWrite } from './open-flags.js';
 import { pathBytes, pathText } from './path-text.js';
 import type { HostPlace } from './place.js';
+import { StandIns } from './stand-ins.js';
 
 const BIG = { bigint: true } as const;
 const S_IFMT = 0o170000;
@@ -19,6 +20,7 @@ const DT = { UNKNOWN: 0, FIFO: 1, CHR: 2, DIR: 4, BLK: 6, REG: 8, LNK: 10, SOCK:
 
 export class NodeFiles implements HostFiles {
   private readonly handles = new Handles<number>();
+  private readonly standIns = new StandIns();
 
   /** `readOnly`: every request that would change something answers -EROFS. */
   constructor(
@@ -30,8 +32,9 @@ export class NodeFiles implements HostFiles {
     if (this.readOnly && mayWrite(flags)) return -EROFS;
     const descriptor = this.at(path, (host) => withUmask(umask, () => fs.openSync(host, hostFlags(flags), mode)));
     if (descriptor < 0) return descriptor;
-    const stat = attempt(() => fs.fstatSync(descriptor));
-    if (typeof stat === 'object' && (stat.isFile() || stat.isDirectory())) return this.handles.add(descriptor);
+    const stat = attempt(() => fs.fstatSync(descriptor, BIG));
+    const isPlain = typeof stat === 'object' && (stat.isFile() || stat.isDirectory());
+    if (isPlain && this.standIns.typeOf(stat) === undefined) return this.handles.add(descriptor);
     fs.closeSync(descriptor);
     return typeof stat === 'number' ? stat : -ENXIO;
   }
@@ -65,7 +68,7 @@ export class NodeFiles implements HostFiles {
   }
 
   lstat(path: string): FileStat | number {
-    return this.at(path, (host) => fileStat(fs.lstatSync(host, BIG)));
+    return this.at(path, (host) => this.standIns.show(fs.lstatSync(host, BIG)));
   }
 
   statfs(path: string): HostStatfs | number {
@@ -82,7 +85,7 @@ export class NodeFiles implements HostFiles {
   readdir(path: string): readonly HostDirectoryEntry[] | number {
     return this.at(path, (host) => {
       return fs.readdirSync(host, { withFileTypes: true, encoding: 'buffer' }).map((entry) => {
-        return { name: pathText(entry.name), type: entryType(entry) };
+        return { name: pathText(entry.name), type: this.standIns.entryType(host, entry) ?? entryType(entry) };
       });
     });
   }
@@ -91,12 +94,25 @@ export class NodeFiles implements HostFiles {
     return this.change(path, (host) => withUmask(umask, () => fs.mkdirSync(host, mode)));
   }
 
+  mknod(path: string, type: number, mode: number, umask: number): number {
+    const { O_CREAT, O_EXCL, O_WRONLY } = fs.constants;
+    return this.change(path, (host) => {
+      const descriptor = withUmask(umask, () => fs.openSync(host, O_CREAT | O_EXCL | O_WRONLY, mode));
+      this.standIns.add(fs.fstatSync(descriptor, BIG), type);
+      fs.closeSync(descriptor);
+    });
+  }
+
   rmdir(path: string): number {
     return this.change(path, (host) => fs.rmdirSync(host));
   }
 
   unlink(path: string): number {
-    return this.change(path, (host) => fs.unlinkSync(host));
+    return this.change(path, (host) => {
+      const stat = fs.lstatSync(host, BIG);
+      fs.unlinkSync(host);
+      this.standIns.unlinked(stat);
+    });
   }
 
   rename(from: string, to: string): number {

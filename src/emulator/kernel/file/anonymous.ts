@@ -1,5 +1,6 @@
 /** Files without a name in any directory: pipes, sockets, eventfds and their kin. */
 import type { Machine } from '../../machine.js';
+import { O, OpenFile } from './open-file.js';
 import type { FileStat } from './stat.js';
 
 /** st_dev of the file systems that hold them (pipefs, sockfs, anon_inodefs have minor numbers of their own in Linux; one serves here). */
@@ -33,4 +34,28 @@ export function anonymousStat(
 }
 
 /** Eventfds, timerfds and the like all share one inode. */
-export const ANON_INODE = 9;
+const ANON_INODE = 9;
+
+/** A file of the anonymous inode. `kind`: as /proc/PID/fd shows it. */
+export abstract class AnonymousFile extends OpenFile {
+  constructor(
+    machine: Machine,
+    flags: number,
+    private readonly kind: string,
+  ) {
+    super(machine, O.RDWR | flags);
+  }
+
+  name(): string {
+    return `anon_inode:${this.kind}`;
+  }
+
+  stat(): FileStat {
+    return anonymousStat(this.machine, ANON_INODE, 0o600);
+  }
+
+  /** Has no position, and seeking is no error (noop_llseek). */
+  override seek(): number {
+    return 0;
+  }
+}

@@ -5,9 +5,8 @@
 import type { Machine } from '../../machine.js';
 import type { Thread } from '../../thread.js';
 import type { WaitKey, Watcher } from '../wait.js';
-import { ANON_INODE, anonymousStat } from './anonymous.js';
-import { type FileInterest, O, OpenFile, POLL } from './open-file.js';
-import type { FileStat } from './stat.js';
+import { AnonymousFile } from './anonymous.js';
+import { type FileInterest, type OpenFile, POLL } from './open-file.js';
 
 export const EPOLL = { EXCLUSIVE: 0x1000_0000, WAKEUP: 0x2000_0000, ONESHOT: 0x4000_0000, ET: 0x8000_0000 } as const;
 /** The bits of `events` that are not events. */
@@ -68,21 +67,13 @@ export class EpollInterest implements Watcher, FileInterest {
   }
 }
 
-export class EpollFile extends OpenFile {
+export class EpollFile extends AnonymousFile {
   /** By descriptor number: several, when a number was closed and used again while the file lived on. */
   private readonly watching = new Map<number, EpollInterest[]>();
   private readyList: EpollInterest[] = [];
 
   constructor(machine: Machine) {
-    super(machine, O.RDWR);
-  }
-
-  name(): string {
-    return 'anon_inode:[eventpoll]';
-  }
-
-  stat(): FileStat {
-    return anonymousStat(this.machine, ANON_INODE, 0o600);
+    super(machine, 0, '[eventpoll]');
   }
 
   find(fd: number, file: OpenFile): EpollInterest | undefined {

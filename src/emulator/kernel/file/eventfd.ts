@@ -4,31 +4,22 @@ import type { Thread } from '../../thread.js';
 import { EINVAL } from '../errno.js';
 import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import type { WaitKey } from '../wait.js';
-import { ANON_INODE, anonymousStat } from './anonymous.js';
+import { AnonymousFile } from './anonymous.js';
 import { install } from './file-table.js';
-import { type IoResult, O, OpenFile, POLL, WAIT } from './open-file.js';
-import type { FileStat } from './stat.js';
+import { type IoResult, O, POLL, WAIT } from './open-file.js';
 
 const EFD_SEMAPHORE = 1;
 /** The counter's highest value; ULLONG_MAX itself cannot be written. */
 const HIGHEST = 0xffff_ffff_ffff_fffen;
 
-export class EventFile extends OpenFile {
+export class EventFile extends AnonymousFile {
   constructor(
     machine: Machine,
     flags: number,
     public count: bigint,
     private readonly semaphore: boolean,
   ) {
-    super(machine, O.RDWR | flags);
-  }
-
-  name(): string {
-    return 'anon_inode:[eventfd]';
-  }
-
-  stat(): FileStat {
-    return anonymousStat(this.machine, ANON_INODE, 0o600);
+    super(machine, flags, '[eventfd]');
   }
 
   override read(into: Uint8Array): IoResult {

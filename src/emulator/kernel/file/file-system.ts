@@ -39,6 +39,8 @@ export type NewTime = bigint | 'now' | undefined;
 /** All answer 0 or -errno. */
 export interface FileSystemChanges {
   mkdir(path: string, mode: number, umask: number): number;
+  /** A FIFO or socket: S_IFIFO, S_IFSOCK. */
+  mknod(path: string, type: number, mode: number, umask: number): number;
   rmdir(path: string): number;
   unlink(path: string): number;
   rename(from: string, to: string): number;

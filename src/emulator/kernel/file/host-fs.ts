@@ -60,6 +60,9 @@ class HostChanges implements FileSystemChanges {
   mkdir(path: string, mode: number, umask: number): number {
     return this.files.mkdir(this.host(path), mode, umask);
   }
+  mknod(path: string, type: number, mode: number, umask: number): number {
+    return this.files.mknod(this.host(path), type, mode, umask);
+  }
   rmdir(path: string): number {
     return this.files.rmdir(this.host(path));
   }

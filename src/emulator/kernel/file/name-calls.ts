@@ -7,7 +7,7 @@ import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import type { FileSystemChanges } from './file-system.js';
 import { giveToGuest, mayChangeDirectory, openFile } from './open.js';
 import { O } from './open-file.js';
-import { AT, isBelow, type Located, locateAt, parentOf, pathArgument } from './path-walk.js';
+import { AT, isBelow, type Located, locateAt, locateText, parentOf, pathArgument } from './path-walk.js';
 import { mayRemove } from './permission.js';
 import { pathRenamed } from './renamed-paths.js';
 import { type FileStat, isDirectory, S, typeOf } from './stat.js';
@@ -17,11 +17,25 @@ const NAME = { follow: 'never' } as const;
 
 /** Where a name shall be made: it must be free. */
 function freeName(context: SyscallContext, directory: number, path: number): Located | number {
-  const found = locateAt(context, directory, path, 0, NAME);
+  return checkFree(context, locateAt(context, directory, path, 0, NO_FOLLOW));
+}
+
+function checkFree(context: SyscallContext, found: Located | number): Located | number {
   if (typeof found === 'number') return found;
   if (found.stat !== undefined || found.last !== 'name') return -EEXIST;
   const refusal = mayChangeDirectory(context, found);
   return refusal < 0 ? refusal : found;
+}
+
+/** A FIFO or socket at a path from the working directory: 0 or -errno. `type`: S.IFIFO, S.IFSOCK. */
+export function makeNode(context: SyscallContext, path: string, type: number, mode: number): number {
+  const found = checkFree(context, locateText(context, AT.FDCWD, path, 0, NO_FOLLOW));
+  return makeNodeAt(context, found, type, mode);
+}
+
+function makeNodeAt(context: SyscallContext, found: Located | number, type: number, mode: number): number {
+  const { umask } = context.process.fs;
+  return make(context, found, (free) => changesOf(free).mknod(free.inner, type, mode & 0o7777, umask));
 }
 
 function changesOf({ mount }: Located): FileSystemChanges {
@@ -54,12 +68,13 @@ function symlink(context: SyscallContext, targetAt: number, directory: number, p
   return make(context, found, ({ inner }) => changesOf(found as Located).symlink(target, inner));
 }
 
-/** Regular files are made; the host's Node makes no devices, FIFOs and sockets (docs/linux.md). */
+/** Regular files, FIFOs and sockets; devices take privileges. */
 function mknod(context: SyscallContext, directory: number, pathAt: number, mode: number): number {
   const type = mode & S.IFMT;
   if (type === S.IFDIR) return -EPERM;
   const found = freeName(context, directory, pathAt);
   if (typeof found === 'number') return found;
+  if (type === S.IFIFO || type === S.IFSOCK) return makeNodeAt(context, found, type, mode);
   if (type !== 0 && type !== S.IFREG) return -EPERM;
   const path = pathArgument(context, pathAt);
   if (typeof path === 'number') return path;

@@ -8,30 +8,21 @@ import { dequeueSignal } from '../signal-dequeue.js';
 import { recalculatePending } from '../signal-send.js';
 import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import type { WaitKey } from '../wait.js';
-import { ANON_INODE, anonymousStat } from './anonymous.js';
+import { AnonymousFile } from './anonymous.js';
 import { filesOf, install } from './file-table.js';
-import { type IoResult, O, OpenFile, POLL, WAIT } from './open-file.js';
-import type { FileStat } from './stat.js';
+import { type IoResult, O, POLL, WAIT } from './open-file.js';
 
 /** sizeof(struct signalfd_siginfo). */
 const RECORD = 128;
 const SIGSET_BYTES = 8;
 
-export class SignalFile extends OpenFile {
+export class SignalFile extends AnonymousFile {
   constructor(
     machine: Machine,
     flags: number,
     private mask: SigSet,
   ) {
-    super(machine, O.RDWR | flags);
-  }
-
-  name(): string {
-    return 'anon_inode:[signalfd]';
-  }
-
-  stat(): FileStat {
-    return anonymousStat(this.machine, ANON_INODE, 0o600);
+    super(machine, flags, '[signalfd]');
   }
 
   setMask(mask: SigSet): void {

@@ -7,10 +7,9 @@ import { EBADF, ECANCELED, EFAULT, EINVAL } from '../errno.js';
 import { CLOCK, instantOf, isRealtime, readTimespec, spanOf, timespecBytes } from '../guest-time.js';
 import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import type { WaitKey } from '../wait.js';
-import { ANON_INODE, anonymousStat } from './anonymous.js';
+import { AnonymousFile } from './anonymous.js';
 import { filesOf, install } from './file-table.js';
-import { type IoResult, O, OpenFile, POLL, WAIT } from './open-file.js';
-import type { FileStat } from './stat.js';
+import { type IoResult, O, POLL, WAIT } from './open-file.js';
 
 const NEVER = Number.POSITIVE_INFINITY;
 const TFD_TIMER_ABSTIME = 1;
@@ -19,7 +18,7 @@ const CLOCKS: ReadonlySet<number> = new Set([
   CLOCK.REALTIME, CLOCK.MONOTONIC, CLOCK.BOOTTIME, CLOCK.REALTIME_ALARM, CLOCK.BOOTTIME_ALARM,
 ]); // biome-ignore format: a list
 
-export class TimerFile extends OpenFile implements Bell {
+export class TimerFile extends AnonymousFile implements Bell {
   /** Virtual monotonic ns of the first expiry that was not read yet; Infinity: disarmed or read. */
   private expires = NEVER;
   /** ns; 0: once. */
@@ -33,15 +32,7 @@ export class TimerFile extends OpenFile implements Bell {
     flags: number,
     readonly clock: number,
   ) {
-    super(machine, O.RDWR | flags);
-  }
-
-  name(): string {
-    return 'anon_inode:[timerfd]';
-  }
-
-  stat(): FileStat {
-    return anonymousStat(this.machine, ANON_INODE, 0o600);
+    super(machine, flags, '[timerfd]');
   }
 
   set(expires: number, interval: number, cancelOnSet: boolean): void {

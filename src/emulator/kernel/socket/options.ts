@@ -1,5 +1,5 @@
 /** Socket options (setsockopt(2), getsockopt(2)): which there are, what they begin as, and their packing. */
-import { EINVAL, ENOPROTOOPT } from '../errno.js';
+import { EINVAL, ENOPROTOOPT, EOPNOTSUPP } from '../errno.js';
 import { AF, IPPROTO, SO, SOCK, SOL_SOCKET } from './constants.js';
 
 const MICROSECOND = 1000;
@@ -116,7 +116,7 @@ export class SocketOptions {
     if (level === SOL_SOCKET && (name === SO.RCVTIMEO || name === SO.SNDTIMEO)) return this.setTimeLimit(name, view);
     if (level === SOL_SOCKET && name === SO.LINGER) return this.setLinger(view);
     const row = this.find(level, name);
-    if (row === undefined) return -ENOPROTOOPT;
+    if (row === undefined) return this.unknown(level);
     if (bytes.length < 4 && !(level === IPPROTO.IP && bytes.length >= 1)) return -EINVAL;
     const value = bytes.length < 4 ? (bytes[0] as number) : view.getInt32(0, true);
     this.values.set(`${level}/${canonical(name, level)}`, stored(row, value));
@@ -138,14 +138,19 @@ export class SocketOptions {
     return 0;
   }
 
-  /** The option's bytes; undefined for ENOPROTOOPT. */
-  get(level: number, name: number): Uint8Array | undefined {
+  /** UNIX sockets have no options of a protocol at all. */
+  private unknown(level: number): number {
+    return this.domain === AF.UNIX && level !== SOL_SOCKET ? -EOPNOTSUPP : -ENOPROTOOPT;
+  }
+
+  /** The option's bytes, or -errno. */
+  get(level: number, name: number): Uint8Array | number {
     if (level === SOL_SOCKET) {
       const special = this.special(name);
       if (special !== undefined) return special;
     }
     const row = this.find(level, name);
-    return row === undefined ? undefined : int(this.number(level, name));
+    return row === undefined ? this.unknown(level) : int(this.number(level, name));
   }
 
   private special(name: number): Uint8Array | undefined {

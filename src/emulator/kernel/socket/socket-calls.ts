@@ -1,6 +1,6 @@
 /** socket(2) and what makes, names and ends connections (net/socket.c). */
 import type { Limit } from '../../process.js';
-import { EAFNOSUPPORT, EAGAIN, EFAULT, EINPROGRESS, EINVAL, EMFILE, ENOPROTOOPT, EOPNOTSUPP } from '../errno.js';
+import { EAFNOSUPPORT, EAGAIN, EFAULT, EINPROGRESS, EINVAL, EMFILE, EOPNOTSUPP } from '../errno.js';
 import { filesOf, install } from '../file/file-table.js';
 import { O, WAIT } from '../file/open-file.js';
 import { installPair } from '../file/pipe.js';
@@ -167,7 +167,7 @@ function getsockopt(context: SyscallContext): number {
   if (room === undefined) return -EFAULT;
   if ((room | 0) < 0) return -EINVAL;
   const bytes = stateOption(found, level | 0, name | 0) ?? found.options.get(level | 0, name | 0);
-  if (bytes === undefined) return -ENOPROTOOPT;
+  if (typeof bytes === 'number') return bytes;
   const part = bytes.subarray(0, room);
   return memory.writeBytes(at, part) && memory.writeU32(lengthAt, part.length) ? 0 : -EFAULT;
 }

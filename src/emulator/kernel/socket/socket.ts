@@ -39,7 +39,7 @@ export interface Incoming {
   /** struct sockaddr of the sender; undefined where a family does not tell. */
   readonly from?: Uint8Array | undefined;
   readonly ancillary?: Ancillary | undefined;
-  /** MSG_TRUNC, MSG_EOR. */
+  /** MSG_TRUNC. */
   readonly flags: number;
 }
 

@@ -5,7 +5,7 @@ import type { SyscallContext } from '../syscall-table.js';
 import { AF, SO, SOL_SOCKET } from './constants.js';
 import { READABLE, Socket } from './socket.js';
 import { abstractKey, parseUnixAddress, type UnixName, unixAddress } from './unix-name.js';
-import { bindPath, findPath } from './unix-path.js';
+import { bindPath, bindPathAgain, findPath } from './unix-path.js';
 
 export abstract class UnixSocket extends Socket {
   protected local: UnixName | undefined;
@@ -20,7 +20,7 @@ export abstract class UnixSocket extends Socket {
     const wanted = parseUnixAddress(address);
     if (typeof wanted === 'number') return wanted;
     if (wanted.kind === 'none') return this.local === undefined ? this.take(this.machine.unixNames.automatic()) : 0;
-    if (this.local !== undefined) return -EINVAL;
+    if (this.local !== undefined) return wanted.kind === 'path' ? bindPathAgain(context, wanted.path) : -EINVAL;
     if (wanted.kind === 'abstract') return this.take(wanted.bytes);
     const key = bindPath(context, wanted.path);
     if (typeof key === 'number') return key;

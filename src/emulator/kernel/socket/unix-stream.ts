@@ -80,8 +80,6 @@ export class UnixStream extends UnixSocket {
 
   connect(context: SyscallContext, address: Uint8Array): IoResult {
     this.awaited = undefined;
-    if (this.state === 'connected' || this.state === 'disconnected') return -EISCONN;
-    if (this.state === 'listening') return -EINVAL;
     const listener = this.other(context, address);
     if (typeof listener === 'number') return listener;
     if (!(listener instanceof UnixStream) || listener.type !== this.type) return -EPROTOTYPE;
@@ -90,6 +88,8 @@ export class UnixStream extends UnixSocket {
       this.awaited = listener;
       return WAIT;
     }
+    if (this.state === 'connected' || this.state === 'disconnected') return -EISCONN;
+    if (this.state === 'listening') return -EINVAL;
     this.nameIfNeeded();
     const served = new UnixStream(this.machine, 0, this.type);
     served.local = listener.local;
@@ -209,13 +209,12 @@ export class UnixStream extends UnixSocket {
       sender.changed(WRITABLE);
     }
     const files = peek ? ancillary.files.map((file) => file.retain()) : ancillary.files;
-    const cut = part.length < bytes.length ? MSG.TRUNC : 0;
     return {
       length: part.length,
       full: bytes.length,
       from: sender.tellName(),
       ancillary: { credentials: ancillary.credentials, files },
-      flags: MSG.EOR | cut,
+      flags: part.length < bytes.length ? MSG.TRUNC : 0,
     };
   }
 
