@@ -25,8 +25,8 @@ export const FRAMES_BASE = 0x1000_0000;
  *     entry = page number << 20 | (frame number - page number) & 0xfffff
  *
  * so that an access of n bytes at `a` hits exactly when `(a + n - 1) >>> 12 == entry >>> 20` (a crossing access never hits), and its
- * physical address is then `i32(a) + (i32(entry) << 12)`. Zero is "no entry" everywhere but at index 0, where it would match page 0;
- * there the empty value is `TLB_EMPTY_0`, a page number that belongs to index 1.
+ * physical address is then `i32(a) + (i32(entry) << 12)`. Zero is "no entry" everywhere but at index 0 and at the last one (an access at the very end
+ * of the address space wraps), where it would match page 0; there the empty value is `TLB_EMPTY_0`, a page number that belongs to index 1.
  */
 export const TLB_BITS = 16;
 export const TLB_ENTRIES = 1 << TLB_BITS;

@@ -63,13 +63,20 @@ export class Tlb {
   private dropFrom(table: number, page: number): void {
     const at = table + 2 * (page & INDEX_MASK);
     if (this.u32[at + 1] !== Math.floor(page / 4096) || this.u32[at] >>> 20 !== (page & 4095)) return;
-    // Page 1 is the empty value of entry 0, where a zero would be page 0 (TLB_EMPTY_0).
-    this.u32[at] = (page & INDEX_MASK) === 0 ? 1 << 20 : 0;
+    this.u32[at] = emptyEntry(page & INDEX_MASK);
     this.u32[at + 1] = 0;
   }
 
   private clear(table: number): void {
     this.u32.fill(0, table, table + TLB_BYTES / 4);
-    this.u32[table] = 1 << 20;
+    for (const index of [0, INDEX_MASK]) this.u32[table + 2 * index] = emptyEntry(index);
   }
+}
+
+/**
+ * The low half of "no entry". Zero would be page 0, which is found by entry 0, and by the last one when an access wraps around the end of the address space:
+ * there it is page 1 (TLB_EMPTY_0).
+ */
+function emptyEntry(index: number): number {
+  return index === 0 || index === INDEX_MASK ? 1 << 20 : 0;
 }

@@ -66,7 +66,9 @@ export class FlatSpace implements ExecutionSpace {
 
   constructor(readonly memory: FlatMemory) {
     this.area = memory.allocate(SPACE_AREA_BYTES);
-    for (const table of [SPACE_TLB_READ, SPACE_TLB_WRITE]) memory.physical.u64[(this.area + table) / 8] = TLB_EMPTY_0;
+    for (const table of [SPACE_TLB_READ, SPACE_TLB_WRITE]) {
+      for (const index of [0, TLB_ENTRIES - 1]) memory.physical.u64[(this.area + table) / 8 + index] = TLB_EMPTY_0;
+    }
   }
 
   map(address: number, bytes: number, access: number): void {
