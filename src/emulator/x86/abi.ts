@@ -64,7 +64,8 @@ function facts(state: FrameState): GuestFacts {
   return {
     elfMachine: EM_X86_64,
     platform: 'x86_64',
-    hwcap: cpuid(1, 0)[3],
+    // The same in both models.
+    hwcap: cpuid(1, 0, 'base')[3],
     minimumSignalStack: frame + (-frame & 15),
   };
 }

@@ -12,8 +12,8 @@ const [RAX, RCX, RDX, RBX] = [GPR.RAX, GPR.RCX, GPR.RDX, GPR.RBX].map((n) => SLO
 ];
 
 /** CPUID: all four registers are zero-extended. */
-function runCpuid(cpu: CpuState): void {
-  const [eax, ebx, ecx, edx] = cpuid(cpu.int(RAX) >>> 0, cpu.int(RCX) >>> 0);
+function runCpuid(cpu: CpuState, { model }: HelperEnvironment): void {
+  const [eax, ebx, ecx, edx] = cpuid(cpu.int(RAX) >>> 0, cpu.int(RCX) >>> 0, model);
   cpu.setNum(RAX, eax);
   cpu.setNum(RBX, ebx);
   cpu.setNum(RCX, ecx);

@@ -4,7 +4,7 @@ import type { Lifted, LiftOptions, Model } from '../guest-arch.js';
 import { EXIT, FAULT } from '../stop.js';
 import { decode, disassemble, MAX_INSN_LENGTH } from './decoder.js';
 import { type InsnRow, Lifter, type LiftFunction, UndefinedInstruction } from './lifter.js';
-import { INSTRUCTIONS, STRING_INSTRUCTIONS } from './rows.js';
+import { BIT_MANIPULATION, INSTRUCTIONS, STRING_INSTRUCTIONS } from './rows.js';
 
 type LiftTable = readonly (LiftFunction | undefined)[];
 
@@ -22,9 +22,13 @@ const stringByMnemonic = tableOf(STRING_INSTRUCTIONS);
 
 /** What an instruction does, if the emulator knows it and the model has it. */
 function liftFunction(insn: Instruction, model: Model): LiftFunction | undefined {
-  if (insn.encoding !== EncodingKind.Legacy && (model === 'base' || insn.encoding !== EncodingKind.VEX))
-    return undefined;
+  if (!hasEncoding(insn, model)) return undefined;
   return (insn.isStringInstruction ? stringByMnemonic[insn.mnemonic] : undefined) ?? byMnemonic[insn.mnemonic];
+}
+
+function hasEncoding({ encoding, mnemonic }: Instruction, model: Model): boolean {
+  if (encoding === EncodingKind.Legacy) return true;
+  return encoding === EncodingKind.VEX && (model === 'v3' || BIT_MANIPULATION.has(mnemonic));
 }
 
 const lifter = new Lifter();

@@ -1,8 +1,9 @@
 /** Every instruction that the emulator knows: the tables of lift/*.ts, one after another. */
-
+import type { Mnemonic } from 'iced-x86';
 import { arithmetic } from './lift/arithmetic.js';
 import { avxLanes } from './lift/avx-lanes.js';
 import { bits } from './lift/bit.js';
+import { bitManipulation } from './lift/bit-manipulation.js';
 import { controlFlow } from './lift/control-flow.js';
 import { dataMovement } from './lift/data-movement.js';
 import { exchange } from './lift/exchange.js';
@@ -33,6 +34,7 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...arithmetic,
   ...controlFlow,
   ...bits,
+  ...bitManipulation,
   ...exchange,
   ...flagControl,
   ...multiplyDivide,
@@ -58,3 +60,6 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
 
 /** Rows of string instructions, which share the mnemonics MOVSD and CMPSD with SSE2. */
 export const STRING_INSTRUCTIONS: readonly InsnRow[] = strings;
+
+/** Those with a VEX prefix that work on general registers: they need neither AVX nor XSAVE. */
+export const BIT_MANIPULATION: ReadonlySet<Mnemonic> = new Set(bitManipulation.map(({ mnemonic }) => mnemonic));

@@ -119,7 +119,7 @@ export class FlatSpace implements ExecutionSpace {
   private setEntry(address: number, access: number, entry: bigint): void {
     const table = access === ACCESS.WRITE ? TLB_BYTES : 0;
     const index = Math.floor(address / PAGE) % TLB_ENTRIES;
-    const empty = index === 0 ? TLB_EMPTY_0 : 0n;
+    const empty = index === 0 || index === TLB_ENTRIES - 1 ? TLB_EMPTY_0 : 0n;
     this.memory.physical.u64[(this.area + table) / 8 + index] = entry === 0n ? empty : entry;
   }
 

@@ -1,17 +1,9 @@
-/** Bit tests, scans and counts, BMI1, BMI2 and CRC32: SDM vol. 1, 5.1.6, 5.1.16. */
+/** Bit tests, scans and counts, and CRC32: SDM vol. 1, 5.1.6, 5.1.7, 5.12. */
 import { Mnemonic } from 'iced-x86';
 import type { Address } from '../../ir/builder.js';
 import type { Value } from '../../ir/op-builder.js';
-import { crc32c, depositBits, extractBits } from '../bit-subroutines.js';
-import {
-  ARITHMETIC_FLAGS,
-  arithmeticFlags,
-  FLAG,
-  FLAGS_BASE,
-  flagsKind,
-  parity,
-  setArithmeticFlags,
-} from '../flags.js';
+import { crc32c } from '../bit-subroutines.js';
+import { ARITHMETIC_FLAGS, arithmeticFlags, FLAG, parity, setArithmeticFlags } from '../flags.js';
 import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
 
 /** What becomes of the tested bit, given the value and a mask of that bit. */
@@ -87,68 +79,6 @@ function popcnt(b: Lifter): void {
   setArithmeticFlags(b, b.shl(b.eqz(x), b.i32(6)));
 }
 
-/** Records a result with a carry (i32), as BLSI and its kin do: OF = 0. */
-function resultFlags(b: Lifter, size: number, result: Value, carry: Value): void {
-  const bit = size === 8 ? b.extendU(carry) : carry;
-  b.recordFlags(flagsKind(FLAGS_BASE.RESULT, size), bit, b.like(bit, 0), result);
-}
-
-/** ANDN: dst ← ~first & second. */
-function andn(b: Lifter): void {
-  const result = b.and(b.not(b.read(1)), b.read(2));
-  b.write(0, result);
-  b.recordFlags(flagsKind(FLAGS_BASE.LOGIC, b.size(0)), result);
-}
-
-/** BLSI, BLSMSK, BLSR: the lowest one alone, a mask up to it, all but it. `carryIfZero`: CF tells that the source is 0, else that it is not. */
-function lowestOne(compute: (b: Lifter, x: Value) => Value, carryIfZero: boolean): LiftFunction {
-  return (b) => {
-    const x = b.read(1);
-    const result = compute(b, x);
-    const zero = b.eqz(x);
-    b.write(0, result);
-    resultFlags(b, b.size(0), result, carryIfZero ? zero : b.eqz(zero));
-  };
-}
-
-/** The low `count` bits of a value, all of them from its width on. `count`: of the value's type, below 256. */
-function lowBits(b: Lifter, x: Value, count: Value, size: number): Value {
-  const mask = b.sub(b.shl(b.like(x, 1), count), b.like(x, 1));
-  return b.select(b.geU(count, b.like(x, 8 * size)), x, b.and(x, mask));
-}
-
-/** BZHI: zeroes from the bit given on; CF when there is no such bit. */
-function bzhi(b: Lifter): void {
-  const size = b.size(0);
-  const x = b.read(1);
-  const count = b.and(b.read(2), b.like(x, 0xff));
-  const result = lowBits(b, x, count, size);
-  b.write(0, result);
-  resultFlags(b, size, result, b.geU(count, b.like(x, 8 * size)));
-}
-
-/** BEXTR: a field of the source: its start in bits 0..7 of the control, its length in bits 8..15. */
-function bextr(b: Lifter): void {
-  const size = b.size(0);
-  const x = b.read(1);
-  const control = b.read(2);
-  const start = b.and(control, b.like(x, 0xff));
-  const length = b.and(b.shrU(control, b.like(x, 8)), b.like(x, 0xff));
-  const beyond = b.geU(start, b.like(x, 8 * size));
-  const field = b.select(beyond, b.like(x, 0), b.shrU(x, start));
-  const result = lowBits(b, field, length, size);
-  b.write(0, result);
-  b.recordFlags(flagsKind(FLAGS_BASE.LOGIC, size), result);
-}
-
-/** PDEP, PEXT. */
-function gather(sub: typeof depositBits): LiftFunction {
-  return (b) => {
-    const result = b.call1(sub, b.extendU(b.read(1)), b.extendU(b.read(2)));
-    b.write(0, b.size(0) === 8 ? result : b.wrap(result));
-  };
-}
-
 /** CRC32: the Castagnoli polynomial over 1, 2, 4 or 8 bytes; the sum is 32 bits wide in any case. */
 function crc32(b: Lifter): void {
   const size = b.size(1);
@@ -175,22 +105,5 @@ export const bits: readonly InsnRow[] = [
   row(Mnemonic.Tzcnt, zeroCount(trailingZeros)),
   row(Mnemonic.Lzcnt, zeroCount(leadingZeros)),
   row(Mnemonic.Popcnt, popcnt),
-  row(Mnemonic.Andn, andn),
-  row(
-    Mnemonic.Blsi,
-    lowestOne((b, x) => b.and(x, b.neg(x)), false),
-  ),
-  row(
-    Mnemonic.Blsmsk,
-    lowestOne((b, x) => b.xor(x, b.sub(x, b.like(x, 1))), true),
-  ),
-  row(
-    Mnemonic.Blsr,
-    lowestOne((b, x) => b.and(x, b.sub(x, b.like(x, 1))), true),
-  ),
-  row(Mnemonic.Bzhi, bzhi),
-  row(Mnemonic.Bextr, bextr),
-  row(Mnemonic.Pdep, gather(depositBits)),
-  row(Mnemonic.Pext, gather(extractBits)),
   row(Mnemonic.Crc32, crc32),
 ];

@@ -20,7 +20,7 @@ function writePair(b: Lifter, size: number, low: Value, high: Value): void {
 }
 
 /** (low, high) of the product of two values of `size` bytes. */
-function product(b: Lifter, x: Value, y: Value, size: number, signed: boolean): [Value, Value] {
+export function product(b: Lifter, x: Value, y: Value, size: number, signed: boolean): [Value, Value] {
   if (size === 8) {
     const [high, low] = b.call(signed ? multiplySigned : multiplyUnsigned, x, y) as [Value, Value];
     return [low, high];
@@ -107,18 +107,9 @@ function divide(b: Lifter, signed: boolean): void {
   else divideWide(b);
 }
 
-/** MULX: an unsigned product of rDX in two registers of choice, the upper half first; no flags. */
-function mulx(b: Lifter): void {
-  const size = b.size(0);
-  const [low, high] = product(b, b.gpr(GPR.RDX, size), b.read(2), size, false);
-  b.write(1, low);
-  b.write(0, high);
-}
-
 export const multiplyDivide: readonly InsnRow[] = [
   row(Mnemonic.Mul, mul),
   row(Mnemonic.Imul, imul),
   row(Mnemonic.Div, (b) => divide(b, false)),
   row(Mnemonic.Idiv, (b) => divide(b, true)),
-  row(Mnemonic.Mulx, mulx),
 ];

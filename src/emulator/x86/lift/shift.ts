@@ -168,14 +168,6 @@ function doubleWide(b: Lifter, x: Value, y: Value, count: Value, left: boolean):
 
 const shl = shift(FLAGS_BASE.SHL, (b, x, count) => b.shl(x, count));
 
-/** SHLX, SHRX, SARX, RORX: no flags. The count is taken modulo the operand size, as WebAssembly does. */
-function withoutFlags(compute: (b: Lifter, x: Value, count: Value) => Value): LiftFunction {
-  return (b) => {
-    const x = b.read(1);
-    b.write(0, compute(b, x, b.readSized(2, b.size(0))));
-  };
-}
-
 export const shifts: readonly InsnRow[] = [
   row(Mnemonic.Shl, shl),
   row(Mnemonic.Sal, shl),
@@ -193,20 +185,4 @@ export const shifts: readonly InsnRow[] = [
   row(Mnemonic.Rcr, rotateCarry(false)),
   row(Mnemonic.Shld, doubleShift(true)),
   row(Mnemonic.Shrd, doubleShift(false)),
-  row(
-    Mnemonic.Shlx,
-    withoutFlags((b, x, count) => b.shl(x, count)),
-  ),
-  row(
-    Mnemonic.Shrx,
-    withoutFlags((b, x, count) => b.shrU(x, count)),
-  ),
-  row(
-    Mnemonic.Sarx,
-    withoutFlags((b, x, count) => b.shrS(x, count)),
-  ),
-  row(
-    Mnemonic.Rorx,
-    withoutFlags((b, x, count) => b.op(`${x.type}.rotr`, x, count)),
-  ),
 ];

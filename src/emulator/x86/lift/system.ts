@@ -1,8 +1,10 @@
 /** Instructions that report on the processor, hints, and those that user mode may not execute: SDM vol. 1, 5.1.16 and 5.23. */
 import { Mnemonic } from 'iced-x86';
+import { GPR } from '../../../register-set.js';
 import { ACCESS, EXIT, FAULT } from '../../stop.js';
+import { XCR0 } from '../cpuid.js';
 import { helperIndex } from '../helpers.js';
-import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
+import { type InsnRow, type Lifter, type LiftFunction, row, UndefinedInstruction } from '../lifter.js';
 
 function helper(name: string): LiftFunction {
   return (b) => b.exit(EXIT.HELPER, helperIndex(name));
@@ -37,6 +39,20 @@ function storeWord(value: number): LiftFunction {
     const size = b.size(0);
     b.writeSized(0, size, size === 8 ? b.i64(value) : b.i32(value));
   };
+}
+
+/** XGETBV of XCR0, the only register that user mode can read here. */
+function xgetbv(b: Lifter): void {
+  if (b.model === 'base') throw new UndefinedInstruction('XGETBV without OSXSAVE');
+  b.faultIf(b.gpr(GPR.RCX, 4), FAULT.PROTECTION);
+  b.setGpr(GPR.RAX, b.i32(XCR0), 4);
+  b.setGpr(GPR.RDX, b.i32(0), 4);
+}
+
+/** XSETBV: privileged where it exists. */
+function xsetbv(b: Lifter): void {
+  if (b.model === 'base') throw new UndefinedInstruction('XSETBV without OSXSAVE');
+  protection(b);
 }
 
 const HINTS = [
@@ -103,6 +119,8 @@ export const system: readonly InsnRow[] = [
   row(Mnemonic.Rdtscp, helper('rdtscp')),
   /** The number of the processor, as RDTSCP. */
   row(Mnemonic.Rdpid, (b) => b.write(0, b.i64(0))),
+  row(Mnemonic.Xgetbv, xgetbv),
+  row(Mnemonic.Xsetbv, xsetbv),
   row(Mnemonic.Clflush, flush),
   row(Mnemonic.Clflushopt, flush),
   row(Mnemonic.Sgdt, storeTable(0xffff_ffff_fffe_0000n)),
