@@ -78,16 +78,16 @@ export class SpaceCode {
     const at = this.jumpCache + 16 * jumpCacheIndex(ip);
     view.setUint32(at, ip % 0x1_0000_0000, true);
     view.setUint32(at + 4, Math.floor(ip / 0x1_0000_0000), true);
-    i32[(at + JUMP_REGION) >> 2] = region;
-    i32[(at + JUMP_ENTRY) >> 2] = entry;
+    i32[(at + JUMP_REGION) >>> 2] = region;
+    i32[(at + JUMP_ENTRY) >>> 2] = entry;
   }
 
   private forgetJump(ip: number): void {
     const { i32, view } = this.physical;
     const at = this.jumpCache + 16 * jumpCacheIndex(ip);
     if (view.getUint32(at, true) !== ip % 0x1_0000_0000) return;
-    i32[at >> 2] = -1;
-    i32[(at + 4) >> 2] = -1;
+    i32[at >>> 2] = -1;
+    i32[(at + 4) >>> 2] = -1;
   }
 
   private clearJumpCache(): void {
