@@ -146,7 +146,10 @@ export class Core {
   }
 
   private dropMarks(probepoint: Probepoint): void {
-    for (const task of this.tasks.values()) task.dropMarks((mark) => mark.probepoint === probepoint);
+    for (const task of this.tasks.values()) {
+      task.dropMarks((mark) => mark.probepoint === probepoint);
+      if (task.state.name === 'running' && task.marks.length === 0) task.runDeferred();
+    }
   }
 
   addConsumer(record: ConsumerRecord): void {

@@ -22,8 +22,10 @@ export interface Execution {
 export const PLAIN: Execution = { slot: undefined, repeating: false };
 
 export function execute(core: Core, task: UTask, probepoint: Probepoint, how: Execution): HitAnswer {
-  const { insn } = probepoint;
-  if (isProbeError(insn) || core.arch.singleSteps(task.thread)) return inline(core, task, probepoint, how);
+  const { insn, uproc, vaddr } = probepoint;
+  // What may not be executed in place may not be executed elsewhere either: it raises its own fault.
+  const allowed = !isProbeError(insn) && uproc.space.vma(vaddr)?.executable === true;
+  if (!allowed || core.arch.singleSteps(task.thread)) return inline(core, task, probepoint, how);
   if (how.slot !== undefined) return stepOutOfLine(core, task, probepoint, insn, how.slot, how);
   for (const method of METHODS) {
     if (!insn.methods.has(method) || !core.options.methods.has(method)) continue;
@@ -64,11 +66,7 @@ function count(core: Core, probepoint: Probepoint, method: Method): void {
 /** The instruction of this hit is over: what its handlers wanted to have done afterwards is done now, before the next fetch. */
 function finish(task: UTask): void {
   task.enter(RUNNING);
-  runDeferred(task);
-}
-
-export function runDeferred(task: UTask): void {
-  for (let next = task.deferred.shift(); next !== undefined; next = task.deferred.shift()) next();
+  task.runDeferred();
 }
 
 // ---- emulate
@@ -101,7 +99,7 @@ function boost(core: Core, task: UTask, probepoint: Probepoint, insn: AnalyzedIn
   thread.ip = slot.address;
   thread.displaced = true;
   task.enter({ name: 'boosted', probepoint, slot });
-  runDeferred(task);
+  task.runDeferred();
   return 'resume';
 }
 

@@ -7,7 +7,7 @@ import type { AgentProgram } from '../agent-expression/program.js';
 import { log } from '../log.js';
 import { hex } from '../types.js';
 import type { Core } from './core.js';
-import { execute, PLAIN, runDeferred } from './execution.js';
+import { execute, PLAIN } from './execution.js';
 import { guarded, handlerFailed } from './handler-call.js';
 import type { HitAnswer, HostThread } from './port.js';
 import { ProbeHit } from './probe-hit.js';
@@ -102,7 +102,7 @@ function report(core: Core, task: UTask, probepoint: Probepoint): HitAnswer {
   const counters = core.arch.repeatState(thread);
   if (probepoint.state === 'set') task.mark({ probepoint, sp: thread.sp, phase: 'reported', counters });
   task.enter(RUNNING);
-  runDeferred(task);
+  task.runDeferred();
   return 'stop';
 }
 
@@ -254,14 +254,14 @@ function comeBack(core: Core, task: UTask, probepoint: Probepoint, run: Run, pha
   // Where the breakpoint has gone meanwhile, the original is executed in place.
   else if (probepoint.state === 'set') task.mark({ probepoint, sp: thread.sp, phase, counters });
   task.enter(RUNNING);
-  if (run.movedTo !== undefined || probepoint.state !== 'set') runDeferred(task);
+  if (run.movedTo !== undefined || probepoint.state !== 'set') task.runDeferred();
 }
 
 /** A handler has sent the thread elsewhere: the original is not executed. */
 function moved(task: UTask, { movedTo, stop }: Run): HitAnswer {
   task.thread.ip = movedTo as number;
   task.enter(RUNNING);
-  runDeferred(task);
+  task.runDeferred();
   return stop ? 'stop' : 'resume';
 }
 

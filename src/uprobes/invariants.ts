@@ -1,7 +1,6 @@
 /** What must hold whenever the host is not inside the engine. Tests check it after every event; a violation is a bug of the engine. */
 import type { Core } from './core.js';
 import type { Probepoint } from './probepoint.js';
-import type { UTask } from './task.js';
 
 /** Throws with all that is wrong. */
 export function checkInvariants(core: Core): void {
@@ -18,19 +17,9 @@ function* taskProblems(core: Core): Iterable<string> {
       yield `${who} was left in state ${state.name}`;
     if (thread.displaced !== (state.name === 'boosted'))
       yield `${who} is ${state.name} with displaced ${thread.displaced}`;
-    if (
-      state.name === 'running' &&
-      core.uprocs.get(thread.process.space)?.inArea(thread.ip) &&
-      !isTrampoline(core, task)
-    )
-      yield `${who} runs with ip in a slot`;
-    if (state.name !== 'sstep' && state.name !== 'inline' && task.deferred.length > 0 && state.name !== 'parked')
-      if (task.marks.length === 0 && state.name !== 'slotWait') yield `${who} has forgotten what was put off`;
+    if (state.name === 'running' && task.marks.length === 0 && task.deferred.length > 0)
+      yield `${who} has forgotten what was put off`;
   }
-}
-
-function isTrampoline(core: Core, { thread }: UTask): boolean {
-  return core.uprocs.get(thread.process.space)?.isTrampoline(thread.ip) === true;
 }
 
 function* probepointProblems(core: Core): Iterable<string> {

@@ -1,6 +1,6 @@
 /** What becomes of probes when processes fork, exec and end, and when mappings come, change and go. */
 import type { Core } from './core.js';
-import { runDeferred, settle } from './execution.js';
+import { settle } from './execution.js';
 import { placeFileProbes } from './file-probe.js';
 import type { HostProcess, HostSpace, HostThread, HostVma } from './port.js';
 import type { Probepoint } from './probepoint.js';
@@ -103,7 +103,7 @@ function forgetTask(core: Core, thread: HostThread): void {
   }
   task.dropMarks(() => true);
   forgetReturns(task);
-  runDeferred(task);
+  task.runDeferred();
 }
 
 function dropWaiter({ slotWaiters }: UProc, task: UTask): void {

@@ -94,8 +94,9 @@ export interface HostThread {
   park(): void;
   unpark(): void;
   /**
-   * Set by the engine when it sends the thread into a boosted slot. While it is true the host calls HostEvents.settle each time that the
-   * thread's execution comes back, before anybody can see its registers: signal frames, the debugger, fork, /proc.
+   * Set by the engine when it sends the thread into a boosted slot. While it is true the host calls HostEvents.settle before anybody can see the
+   * thread's registers: when its execution has come back (for whatever reason, a breakpoint included), and, should it not have run again after the
+   * hit, before a signal frame, the debugger, or /proc show them. The engine clears it.
    */
   displaced: boolean;
   /** The debugger resumed it with a step, or range step: a hit must execute the original instruction at once, and only that. */

@@ -5,7 +5,6 @@
 import { log } from '../log.js';
 import { hex } from '../types.js';
 import type { Core } from './core.js';
-import { runDeferred } from './execution.js';
 import { guarded, handlerFailed } from './handler-call.js';
 import type { HitAnswer, HostSpace } from './port.js';
 import { ProbeHit } from './probe-hit.js';
@@ -97,7 +96,7 @@ function runReturnHandlers(core: Core, task: UTask, calls: readonly ReturnCall[]
     sleep(core, task, calls, i, outcome);
     return 'park';
   }
-  runDeferred(task);
+  task.runDeferred();
   return 'resume';
 }
 

@@ -114,6 +114,11 @@ export class UTask {
     held?.put();
   }
 
+  /** The instruction of the hit is over, or will not be executed by us: what its handlers wanted to have done afterwards is done. */
+  runDeferred(): void {
+    for (let next = this.deferred.shift(); next !== undefined; next = this.deferred.shift()) next();
+  }
+
   /** Adds a mark, which holds the probepoint. */
   mark(mark: HitMark): void {
     mark.probepoint.get();

@@ -20,6 +20,7 @@ export const TEXT = 0x40_1000;
 export const DATA = 0x40_4000;
 export const STACK = 0x7fff_0000_0000;
 const STACK_SIZE = 0x1_0000;
+const FIRST_ID = 100;
 
 export class FakeThread implements HostThread {
   alive = true;
@@ -39,7 +40,7 @@ export class FakeThread implements HostThread {
     readonly tid: Tid,
     public process: FakeProcess,
   ) {
-    this.gprs[GPR.RSP] = BigInt(STACK + STACK_SIZE - 0x100 - (tid as number) * 0x400);
+    this.gprs[GPR.RSP] = BigInt(STACK + STACK_SIZE - 0x400 * ((tid as number) - FIRST_ID + 1));
   }
 
   readGpr(hardware: number): bigint {
@@ -138,7 +139,9 @@ export class FakeHost implements HostSettings {
   /** Is looked at after every event. */
   check = true;
   readonly engine: UprobeEngine;
-  private nextId = 100;
+  private nextId = FIRST_ID;
+  /** Nothing has been executed since the latest hit. */
+  private justHit = false;
 
   constructor(options: Partial<EngineOptions> = {}) {
     this.engine = new UprobeEngine(this, options);
@@ -195,14 +198,20 @@ export class FakeHost implements HostSettings {
       if (this.check) this.engine.checkInvariants();
       if (stop !== 'fuel') return stop;
     }
-    if (thread.displaced) this.settled(thread, { kind: 'fuel' });
+    if (!this.justHit) this.expose(thread);
     return 'fuel';
+  }
+
+  /** Somebody is going to look at the thread's registers. */
+  expose(thread: FakeThread): void {
+    if (thread.displaced) this.settled(thread, { kind: 'fuel' });
   }
 
   private once(thread: FakeThread): Stop {
     if (!thread.alive) return 'dead';
     if (thread.parked > 0) return 'parked';
     if (thread.process.space.frozenBy !== undefined && thread.process.space.frozenBy !== thread) return 'frozen';
+    this.justHit = false;
     let end = interpret(thread);
     if (end.kind === 'fuel') return 'fuel';
     if (thread.displaced) end = this.settled(thread, end);
@@ -218,6 +227,7 @@ export class FakeHost implements HostSettings {
 
   private ended(answer: HitAnswer): Stop {
     this.end = answer;
+    this.justHit = answer === 'resume';
     if (answer === 'resume') return 'fuel';
     if (answer === 'park') return 'parked';
     return typeof answer === 'string' ? answer : answer.kind;
@@ -227,7 +237,7 @@ export class FakeHost implements HostSettings {
   runTo(thread: FakeThread, address: number, limit = 10_000): Stop {
     for (let i = 0; i < limit; i++) {
       if (thread.ip === address) {
-        if (thread.displaced) this.settled(thread, { kind: 'fuel' });
+        this.expose(thread);
         return 'fuel';
       }
       const stop = this.once(thread);
