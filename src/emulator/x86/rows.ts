@@ -2,6 +2,7 @@
 import type { Mnemonic } from 'iced-x86';
 import { arithmetic } from './lift/arithmetic.js';
 import { avxLanes } from './lift/avx-lanes.js';
+import { avxMasked } from './lift/avx-masked.js';
 import { bits } from './lift/bit.js';
 import { bitManipulation } from './lift/bit-manipulation.js';
 import { controlFlow } from './lift/control-flow.js';
@@ -52,6 +53,7 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...vectorStrings,
   ...vectorCipher,
   ...avxLanes,
+  ...avxMasked,
   ...fusedRows,
   ...x87,
   ...x87Control,

@@ -87,7 +87,7 @@ function digestOf(code: Uint8Array): string {
   return digest.text;
 }
 
-describe.each(['vector', 'x87'])('%s', (name) => {
+describe.each(['vector', 'x87', 'v3'])('%s', (name) => {
   test.each(table(name))('$text', ({ code, digest }) => {
     expect(digestOf(code)).toBe(digest);
   });
