@@ -174,7 +174,7 @@ function pass(command: Command, argv: readonly string[]): { parsed: Parsed; rest
 }
 
 function failure(message: string): Finished {
-  return new Finished({ kind: 'text', text: `sidestep: ${message}\nTry 'sidestep --help'.\n`, status: 1 });
+  return new Finished({ kind: 'text', text: `sidestep: ${message} (see sidestep --help)\n`, status: 1 });
 }
 
 function machineOptions(parsed: Parsed): MachineOptions {

@@ -20,7 +20,7 @@ export class Drive {
   private woken = false;
 
   constructor(
-    private readonly guest: Guest,
+    private readonly guest: Pick<Guest, 'machine'>,
     private readonly options: DriveOptions,
   ) {}
 

@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+/** The command `sidestep`: reads the command line and starts what it asks for. */
+import { writeSync } from 'node:fs';
+import { type LogOptions, parseCommandLine } from './cli/parse.js';
+import { configureLog } from './log.js';
+
+const STDOUT = 1;
+const STDERR = 2;
+
+function tell(line: string): void {
+  writeSync(STDERR, `${line}\n`);
+}
+
+function useLog({ level, file }: LogOptions): void {
+  configureLog(file === undefined ? { level } : { level, file });
+}
+
+/** Loads only what is needed: start-up time is paid at every start. */
+async function main(): Promise<number> {
+  const request = parseCommandLine(process.argv.slice(2));
+  switch (request.kind) {
+    case 'text':
+      writeSync(request.status === 0 ? STDOUT : STDERR, request.text);
+      return request.status;
+    case 'run': {
+      useLog(request.log);
+      const { runProgram } = await import('./server/run.js');
+      return runProgram(request.options, tell);
+    }
+    case 'serve': {
+      useLog(request.log);
+      throw new Error('serving is still being bound to the command line; run works');
+    }
+  }
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    tell(
+      `sidestep: ${error instanceof Error ? (process.env.SIDESTEP_TRACE ? error.stack : error.message) : String(error)}`,
+    );
+    process.exit(1);
+  },
+);

@@ -1,0 +1,99 @@
+/** The emulated machine of a server or a run: what the command line asks for, on the host that Node runs on. */
+import { readdirSync } from 'node:fs';
+import { type AssembledMachine, createMachine } from '../emulator/create-machine.js';
+import { NodeHost } from '../emulator/host/node-host.js';
+import { pathBytes, pathText } from '../emulator/host/path-text.js';
+import { inheritedFiles } from '../emulator/kernel/file/inherited.js';
+import { locateText } from '../emulator/kernel/file/path-walk.js';
+import { S, typeOf } from '../emulator/kernel/file/stat.js';
+import { spawn } from '../emulator/kernel/spawn.js';
+import type { Process } from '../emulator/process.js';
+import type { LoadFailure } from '../emulator/program-loader.js';
+import type { StartRequest } from '../inferior/launcher.js';
+import type { MachineOptions } from '../options.js';
+import type { Guest } from './guest.js';
+
+/** Guest pids begin here: far above what a host has given out before it has started millions of processes. */
+const FIRST_PID = 3_000_000;
+/** personality(2). */
+const ADDR_NO_RANDOMIZE = 0x4_0000;
+const AT_FDCWD = -100;
+const NS_PER_SECOND = 1e9;
+
+/** No process of the host has a pid from here on (where there is a /proc that tells). */
+function firstPid(): number {
+  let pids: number[] = [];
+  try {
+    pids = readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid >= FIRST_PID);
+  } catch {
+    // Not a Linux: whatever its pids are, the guest's are no pids of it.
+  }
+  return pids.reduce((first, pid) => Math.max(first, pid + 1), FIRST_PID);
+}
+
+function epochOf(seconds: number | undefined): { seconds: number; nanoseconds: number } | undefined {
+  if (seconds === undefined) return undefined;
+  const whole = Math.floor(seconds);
+  return { seconds: whole, nanoseconds: Math.round((seconds - whole) * NS_PER_SECOND) };
+}
+
+/** What of a guest `run` and a server share. */
+export interface GuestMachine extends Omit<Guest, 'hostIo' | 'close'>, AssembledMachine {}
+
+/** Throws an Error for a person when the host cannot do it: no memory, no such root. */
+export function createGuestMachine(options: MachineOptions): GuestMachine {
+  const host = new NodeHost({ root: options.root, noNetwork: !options.network });
+  const assembled = createMachine({
+    host,
+    epoch: epochOf(options.epoch),
+    seed: options.seed,
+    sliceLength: options.sliceLength,
+    // Each program says by its personality whether it wants random addresses.
+    randomise: true,
+    cpu: options.cpu,
+    pidBase: firstPid(),
+    maxProcesses: options.maxProcesses,
+    maxMemory: options.maxMemory,
+  });
+  const { machine } = assembled;
+  const directoryOf = (directory: string | undefined): string => directory ?? host.inputs.cwd;
+
+  function start(request: StartRequest): Process | LoadFailure {
+    const { root } = machine;
+    if (root === undefined) throw new Error('a machine without a root process');
+    return spawn(machine, {
+      path: request.path,
+      argv: request.argv.map(pathBytes),
+      environ: request.environment.map(pathBytes),
+      fs: { cwd: directoryOf(request.directory), root: '/', umask: host.inputs.umask },
+      files: inheritedFiles(machine),
+      credentials: root.credentials,
+      ownGroup: true,
+      personality: request.randomise ? 0 : ADDR_NO_RANDOMIZE,
+    });
+  }
+
+  function fileIn(directory: string | undefined, name: string): string | undefined {
+    const { root } = machine;
+    if (root === undefined) throw new Error('a machine without a root process');
+    const base = directoryOf(directory);
+    const at = base.startsWith('/') ? base : `${host.inputs.cwd}/${base}`;
+    const found = locateText({ machine, process: root }, AT_FDCWD, `${at}/${name}`, 0, { follow: true });
+    const isFile = typeof found !== 'number' && found.stat !== undefined && typeOf(found.stat) === S.IFREG;
+    return isFile ? `${at}/${name}` : undefined;
+  }
+
+  return {
+    ...assembled,
+    starter: { start, fileIn },
+    environment: new Map(host.inputs.environ.map((entry) => splitVariable(pathText(entry)))),
+    statistics: () => [`${machine.clock.retired} instructions retired`],
+  };
+}
+
+function splitVariable(entry: string): [string, string] {
+  const at = entry.indexOf('=');
+  return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
+}
