@@ -56,7 +56,7 @@ export class DebugServer implements ListenerHost {
     while (this.status === undefined) {
       const progress = this.drive.piece((limit) => this.inferior.run(limit));
       if (progress.kind === 'report') this.report();
-      else if (progress.kind === 'exited' && this.leaving) this.finish(0);
+      else if (progress.kind === 'exited' && this.leaving) this.status = 0;
       else await this.drive.pause(progress);
     }
     return this.status;

@@ -299,7 +299,7 @@ describe('processes', () => {
     inferior.detach(fork.child.pid);
     expect(inferior.run(100).kind).toBe('idle');
     expect(guest.machine.processes.get(fork.child.pid)?.status).toMatchObject({ code: 4 });
-    expect(inferior.processes()).toEqual([{ pid: main.pid, attached: true }]);
+    expect(inferior.processes()).toEqual([{ pid: main.pid, attached: false }]);
     inferior.signals.pass(new Set([SIG.CHLD]));
     expect(go()).toMatchObject({ kind: 'exited', pid: main.pid });
   });

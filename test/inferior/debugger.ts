@@ -94,7 +94,7 @@ export interface Debugger {
   pc(id?: ThreadId): number;
 }
 
-/** The program stands before its first instruction, attached to. */
+/** The program stands before its first instruction. */
 export function debug(program: Program, config: Partial<MachineConfig> = {}, programs: Programs = {}): Debugger {
   const guest = scripted(program, config, programs);
   const printed: string[] = [];
@@ -106,13 +106,13 @@ export function debug(program: Program, config: Partial<MachineConfig> = {}, pro
       probes = new ScriptedProbes(() => guest, agentMachine, isStepping);
       return probes;
     },
-    starter: { start: () => ({ errno: 2 }), fileIn: () => undefined },
+    starter: { start: () => guest.process, fileIn: () => undefined },
     launch: { environment: new Map(), wrapper: [], withShell: false, randomise: false },
     announce: (line) => void lines.push(line),
     print: (text) => void printed.push(Buffer.from(text).toString()),
     rootSignal: () => undefined,
   });
-  inferior.launcher.attach(guest.process.pid);
+  inferior.start('/scripted', []);
   const main = { pid: guest.process.pid, tid: guest.process.pid as number as Tid };
   const run = (): StopEvent | string => {
     for (let i = 0; i < 1000; i++) {
