@@ -112,10 +112,15 @@ function featureLeaf(leaf: number, model: Model, eax: number, ebx = mask(leaf, '
   return [eax, ebx, mask(leaf, 'ecx', model), mask(leaf, 'edx', model)];
 }
 
+/** Feature bits of leaf 0xD's subleaf 1. */
+const XSAVEOPT = 1;
+const XSAVEC = 2;
+
 /** Leaf 0xD: the states that XSAVE keeps, in the standard format. */
 function extendedState(subleaf: number, model: Model): CpuidResult {
   if (model === 'base') return NOTHING;
   if (subleaf === 0) return [XCR0, XSAVE_BYTES, XSAVE_BYTES, 0];
+  if (subleaf === 1) return [XSAVEOPT | XSAVEC, XSAVE_BYTES, 0, 0];
   return subleaf === 2 ? [AVX_STATE.bytes, AVX_STATE.offset, 0, 0] : NOTHING;
 }
 

@@ -8,8 +8,8 @@ import type { CpuState } from '../cpu-state.js';
 export const FXSAVE_BYTES = 512;
 /** Bits of MXCSR that may be set, DAZ included. */
 export const MXCSR_MASK = 0xffff;
-const INITIAL_FCW = 0x37f;
-const INITIAL_MXCSR = 0x1f80;
+export const INITIAL_FCW = 0x37f;
+export const INITIAL_MXCSR = 0x1f80;
 
 const OFFSET = {
   FCW: 0,

@@ -28,6 +28,7 @@ import { vectorStrings } from './lift/vector-strings.js';
 import { x87 } from './lift/x87.js';
 import { x87Control } from './lift/x87-control.js';
 import { x87State } from './lift/x87-state.js';
+import { xsaveRows } from './lift/xsave.js';
 import type { InsnRow } from './lifter.js';
 
 export const INSTRUCTIONS: readonly InsnRow[] = [
@@ -58,6 +59,7 @@ export const INSTRUCTIONS: readonly InsnRow[] = [
   ...x87,
   ...x87Control,
   ...x87State,
+  ...xsaveRows,
 ];
 
 /** Rows of string instructions, which share the mnemonics MOVSD and CMPSD with SSE2. */
