@@ -61,7 +61,8 @@ export function cloned(core: Core, parent: HostThread, child: HostThread): void 
 }
 
 export function execed(core: Core, thread: HostThread): void {
-  forgetTask(core, thread);
+  // Hosts need not report the other threads, which exec has ended.
+  forgetTasks(core, thread.process);
   for (const record of recordsOf(core, thread.process)) {
     if (record.probepoint.uproc.space !== thread.process.space) depart(core, record, 'exec');
   }
@@ -73,9 +74,7 @@ export function threadExited(core: Core, thread: HostThread): void {
 }
 
 export function processExited(core: Core, process: HostProcess): void {
-  for (const task of [...core.tasks.values()]) {
-    if (task.thread.process === process) forgetTask(core, task.thread);
-  }
+  forgetTasks(core, process);
   for (const record of recordsOf(core, process)) depart(core, record, 'exit');
 }
 
@@ -83,7 +82,16 @@ export function spaceGone(core: Core, space: HostSpace): void {
   const uproc = core.uprocs.get(space);
   if (uproc === undefined) return;
   core.uprocs.delete(space);
-  for (const probepoint of [...uproc.probepoints.values()]) leave(core, probepoint, 'exit');
+  for (const probepoint of [...uproc.probepoints.values()]) {
+    core.lose(probepoint, true);
+    for (const record of probepoint.consumers) depart(core, record, record.process.alive ? 'exec' : 'exit');
+  }
+}
+
+function forgetTasks(core: Core, process: HostProcess): void {
+  for (const task of [...core.tasks.values()]) {
+    if (task.thread.process === process) forgetTask(core, task.thread);
+  }
 }
 
 /** What the thread was in the middle of is over; what resolves later finds it dead. */
@@ -132,12 +140,6 @@ export function depart(core: Core, record: ConsumerRecord, why: Departure): void
   if (probe !== undefined && 'onGone' in probe) probe.onGone?.(why);
 }
 
-/** The probepoint's page is not there any more: nothing is written. */
-function leave(core: Core, probepoint: Probepoint, why: Departure): void {
-  core.lose(probepoint, why === 'exit');
-  for (const record of probepoint.consumers) depart(core, record, why);
-}
-
 // ---- mappings
 
 export function mapped(core: Core, process: HostProcess, vma: HostVma): void {
@@ -147,7 +149,10 @@ export function mapped(core: Core, process: HostProcess, vma: HostVma): void {
 }
 
 export function unmapped(core: Core, space: HostSpace, from: number, to: number): void {
-  for (const probepoint of probepointsIn(core, space, from, to)) leave(core, probepoint, 'unmap');
+  for (const probepoint of probepointsIn(core, space, from, to)) {
+    core.lose(probepoint, false);
+    for (const record of probepoint.consumers) depart(core, record, 'unmap');
+  }
 }
 
 /** The probed instruction may be another one now. */
