@@ -6,6 +6,7 @@ import { futexSyscalls } from './futex.js';
 import { identitySyscalls } from './identity.js';
 import { itimerSyscalls } from './itimer.js';
 import { messageQueueSyscalls } from './message-queue.js';
+import { mmSyscalls } from './mm/rows.js';
 import { posixTimerSyscalls } from './posix-timer.js';
 import { prctlSyscalls } from './prctl.js';
 import { semaphoreSyscalls } from './semaphore.js';
@@ -24,6 +25,7 @@ export const SYSCALLS: readonly SyscallRow[] = [
   ...identitySyscalls,
   ...itimerSyscalls,
   ...messageQueueSyscalls,
+  ...mmSyscalls,
   ...posixTimerSyscalls,
   ...prctlSyscalls,
   ...semaphoreSyscalls,

@@ -1,5 +1,6 @@
 /** A thread's own affairs: exit, names, scheduling parameters, limits (kernel/exit.c, kernel/sched/, kernel/sys.c). */
 import type { Pid, Tid } from '../../types.js';
+import { AddressSpace } from '../memory/address-space.js';
 import type { Limit, Process } from '../process.js';
 import type { Thread } from '../thread.js';
 import { EACCES, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH } from './errno.js';
@@ -212,6 +213,7 @@ function setLimit({ machine, process }: SyscallContext, target: Process, resourc
   if (next.hard > hard && !capable(process, CAP.SYS_RESOURCE)) return -EPERM;
   target.limits[resource] = next;
   if (resource === RLIMIT.CPU) machine.cpuTimersChanged(target);
+  if (resource === RLIMIT.STACK && target.space instanceof AddressSpace) target.space.pager.stackLimit = next.soft;
   return 0;
 }
 

@@ -123,10 +123,17 @@ export class Mappings {
     forgetBreakpoints(from, from + length);
     pager.move(from / PAGE, (from + moved) / PAGE, to / PAGE);
     vma.pages?.addUser();
-    vmas.insert({ ...vma, start: to, end: to + newLength });
+    vmas.insert({ ...vma, start: to, end: to + newLength, name: '' });
     if (keep) vmas.join(from, from + length);
     else this.unmap(from, from + length);
     memory.observer.mapped(owner, to, to + newLength);
+  }
+
+  /** Maps what a shared mapping shows from `from` on once more (mremap of nothing to something). */
+  duplicate(vma: Vma, from: number, to: number, length: number): void {
+    vma.pages?.addUser();
+    const { prot, maxProt, flags, pages } = vma;
+    this.map({ at: to, length, prot, maxProt, flags, pages, offset: vma.offset + (from - vma.start) });
   }
 
   /** Faults in what can be of [from, to) (MAP_POPULATE, MADV_WILLNEED, mlock): 0 or less is the fault that stopped it. */

@@ -2,6 +2,7 @@
  * Pages of files in memory: one set of frames for each file that is mapped somewhere, shared by all its mappings, private ones until they are written
  * to. read(2) and write(2) of such a file go through the cache too, so that they agree with the mappings. A file that nobody maps is not cached.
  */
+import { EBADF } from '../kernel/errno.js';
 import type { BackingFile } from './backing-file.js';
 import type { MachineMemory } from './machine-memory.js';
 
@@ -125,6 +126,20 @@ export class FilePages {
     if (last === undefined || tail === 0) return;
     memory.physical.u8.fill(0, last * PAGE + tail, (last + 1) * PAGE);
     memory.stored(last, tail, PAGE);
+  }
+
+  /** The pages [from, to) become zero, in the file too: 0 or -errno. The file keeps its size. */
+  clear(from: number, to: number): number {
+    const { memory } = this.cache;
+    for (const [index, frame] of this.frames) {
+      if (index < from || index >= to) continue;
+      memory.physical.u8.fill(0, frame * PAGE, (frame + 1) * PAGE);
+      memory.stored(frame, 0, PAGE);
+    }
+    if (this.file === undefined) return 0;
+    if (this.writer === undefined) return -EBADF;
+    const length = Math.min(to * PAGE, this.size()) - from * PAGE;
+    return length <= 0 ? 0 : Math.min(0, this.writer.pwrite(new Uint8Array(length), from * PAGE));
   }
 
   /** Gives back frames that only the cache uses and that the file can bring again; whether there were any. */

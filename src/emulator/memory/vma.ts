@@ -95,13 +95,18 @@ export class VmaList {
 
   /** Whether every byte of [from, to) is mapped. */
   covers(from: number, to: number): boolean {
+    return this.coveredTo(from, to) === to;
+  }
+
+  /** The first address of [from, to) that is not mapped; `to` when all is. */
+  coveredTo(from: number, to: number): number {
     let at = from;
     for (let i = this.indexBehind(from); at < to; i++) {
       const vma = this.list[i];
-      if (vma === undefined || vma.start > at) return false;
+      if (vma === undefined || vma.start > at) return at;
       at = vma.end;
     }
-    return true;
+    return to;
   }
 
   /** Cuts mappings at both ends of [from, to): those that meet it lie in it. In order. */
