@@ -4,7 +4,6 @@ import { Execution } from './execution.js';
 import type { HelperEnvironment } from './guest-arch.js';
 import type { Host } from './host/host.js';
 import { Executables } from './kernel/file/executables.js';
-import { mountAll } from './kernel/file/mount-table.js';
 import { defaultLimits } from './kernel/limits.js';
 import { createRoot, credentialsOf } from './kernel/root.js';
 import { SYSCALLS } from './kernel/rows.js';
@@ -57,6 +56,5 @@ export function createMachine({ host, epoch = host.inputs.epoch, ...config }: Ma
   });
   const { uid, gid, groups } = host.inputs;
   createRoot(machine, credentialsOf(uid, gid, groups));
-  mountAll(machine);
   return { machine, memory, execution };
 }

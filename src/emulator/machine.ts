@@ -200,6 +200,17 @@ export class Machine {
     return false;
   }
 
+  /** Pids that were given away so far: the forks and clones since the start. */
+  get startedPids(): number {
+    return this.nextPid - this.config.pidBase;
+  }
+
+  /** The thread of the process that makes the syscall which is running, or its leader's. */
+  currentTid({ pid, threads }: Process): Tid {
+    const { running } = this.scheduler;
+    return running !== undefined && threads.has(running.tid) ? running.tid : (pid as number as Tid);
+  }
+
   /** Bytes of guest memory that nobody uses. */
   freeMemory(): number {
     return this.frames.free * FRAME_BYTES;

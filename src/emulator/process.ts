@@ -181,6 +181,10 @@ export class Process {
   subreaper = false;
   keepCapabilities = false;
   timerSlack = 50_000;
+  /** /proc/PID/oom_score_adj: remembered, nobody is killed for want of memory. */
+  oomScoreAdjustment = 0;
+  /** Bytes and calls of read(2), write(2) and their kin: /proc/PID/io. */
+  readonly io = { read: 0, written: 0, reads: 0, writes: 0 };
   personality = 0;
   /** Its parent ended before it, and the root took it. */
   adopted = false;

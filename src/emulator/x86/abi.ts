@@ -2,6 +2,8 @@
 import { GPR, SLOT } from '../../register-set.js';
 import type { CpuState } from '../cpu-state.js';
 import type { GuestAbi, GuestFacts } from '../guest-abi.js';
+import type { Model } from '../guest-arch.js';
+import { cpuInfo } from './cpu-info.js';
 import { cpuid } from './cpuid.js';
 import { type FrameState, FXSAVE_FRAME, initFpu, XSAVE_FRAME } from './fpu-image.js';
 import {
@@ -58,7 +60,7 @@ function restart(cpu: CpuState, nr: number): void {
 
 const EM_X86_64 = 62;
 
-function facts(state: FrameState): GuestFacts {
+function facts(state: FrameState, model: Model): GuestFacts {
   // get_sigframe_size: the frame and the state behind it, each with the worst padding of its alignment.
   const frame = FRAME_BYTES + 15 + state.bytes + 63;
   return {
@@ -66,6 +68,7 @@ function facts(state: FrameState): GuestFacts {
     platform: 'x86_64',
     // The same in both models.
     hwcap: cpuid(1, 0, 'base')[3],
+    cpuInfo: cpuInfo(model),
     minimumSignalStack: frame + (-frame & 15),
   };
 }
@@ -74,7 +77,7 @@ function facts(state: FrameState): GuestFacts {
 export function linuxX86Abi(flags: FlagAccess, avx = false): GuestAbi {
   const format = { flags, state: avx ? XSAVE_FRAME : FXSAVE_FRAME };
   return {
-    facts: facts(format.state),
+    facts: facts(format.state, avx ? 'v3' : 'base'),
     start: (cpu, entry, stack) => start(cpu, flags, entry, stack),
     enterSyscall: (cpu) => enterSyscall(cpu, flags),
     syscall,

@@ -1,5 +1,7 @@
 /** What is mounted where in every machine. */
 import type { Machine } from '../../machine.js';
+import { procFileSystem } from '../procfs/proc-fs.js';
+import { sysFileSystem } from '../procfs/sys-fs.js';
 import { devFileSystem } from './dev-fs.js';
 import { HostFileSystem } from './host-fs.js';
 
@@ -8,5 +10,7 @@ export function mountAll(machine: Machine): void {
   const { mounts, host } = machine;
   mounts.add('/', new HostFileSystem(host), '/dev/root');
   mounts.add('/dev', devFileSystem(machine), 'devtmpfs', 'rw,nosuid,relatime');
+  mounts.add('/proc', procFileSystem(machine), 'proc', 'rw,nosuid,nodev,noexec,relatime');
+  mounts.add('/sys', sysFileSystem(machine), 'sysfs', 'ro,nosuid,nodev,noexec,relatime');
   mounts.add('/dev/shm', new HostFileSystem(host, '/dev/shm'), 'tmpfs', 'rw,nosuid,nodev,relatime');
 }

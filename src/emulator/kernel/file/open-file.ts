@@ -149,6 +149,11 @@ export abstract class OpenFile {
     return -EPERM;
   }
 
+  /** Lines of /proc/PID/fdinfo/N that this kind of file adds. */
+  details(): string {
+    return '';
+  }
+
   /** What open(2) of /proc/PID/fd/N makes of a file without a name: -ENXIO for those that cannot be opened again. */
   reopen(_opener: Opener, _flags: number): OpenFile | number {
     return -ENXIO;

@@ -185,12 +185,15 @@ function transferRow(
       if (!file[may]) return -EBADF;
       const result = move(context, { file, done: 0 });
       if (typeof result === 'object') file.retain();
+      else account(context, may, result);
       return result;
     },
     resume(context, blocked) {
       const progress = blocked.progress as Progress;
       const result = move(context, progress);
-      if (typeof result !== 'object') progress.file.release();
+      if (typeof result === 'object') return result;
+      progress.file.release();
+      account(context, may, result);
       return result;
     },
     interrupt(_context, { progress }) {
@@ -200,6 +203,18 @@ function transferRow(
     },
     abandon: (_context, { progress }) => (progress as Progress).file.release(),
   };
+}
+
+/** /proc/PID/io. */
+function account({ process: { io } }: SyscallContext, direction: 'readable' | 'writable', result: SyscallResult): void {
+  const bytes = typeof result === 'number' && result > 0 ? result : 0;
+  if (direction === 'readable') {
+    io.read += bytes;
+    io.reads++;
+  } else {
+    io.written += bytes;
+    io.writes++;
+  }
 }
 
 function readRow(nr: number, name: string, form: Form): SyscallRow {

@@ -1,0 +1,151 @@
+/** What /proc tells of an address space: maps, smaps, statm (fs/proc/task_mmu.c). */
+import { AddressSpace } from '../../memory/address-space.js';
+import { isPrivate, PROT, VMA, type Vma } from '../../memory/vma.js';
+import type { Process } from '../../process.js';
+import { deviceNumbers } from '../file/device-number.js';
+import { kilobytes } from './text.js';
+
+const PAGE = 4096;
+/** Column that names begin behind (show_vma_header_prefix). */
+const NAME_COLUMN = 72;
+/** shmem of MAP_SHARED | MAP_ANONYMOUS. */
+const SHARED_NAME = '/dev/zero (deleted)';
+
+/** The address space of a process that runs a program; undefined when it has ended. */
+export function spaceOf({ space, isZombie }: Process): AddressSpace | undefined {
+  return space instanceof AddressSpace && !isZombie ? space : undefined;
+}
+
+function hex(value: number, width: number): string {
+  return value.toString(16).padStart(width, '0');
+}
+
+function permissions(vma: Vma): string {
+  const { prot } = vma;
+  const bits = [prot & PROT.READ ? 'r' : '-', prot & PROT.WRITE ? 'w' : '-', prot & PROT.EXEC ? 'x' : '-'];
+  return bits.join('') + (isPrivate(vma) ? 'p' : 's');
+}
+
+function nameOf({ pages, name }: Vma): string {
+  if (pages === undefined) return name;
+  return (pages.file?.path ?? SHARED_NAME).replaceAll('\n', '\\012');
+}
+
+/** One line of maps, with its newline. */
+export function mapLine(vma: Vma): string {
+  const { start, end, offset, pages } = vma;
+  const [major, minor] = deviceNumbers(pages?.file?.device ?? (pages === undefined ? 0 : 1));
+  const place = `${hex(start, 8)}-${hex(end, 8)} ${permissions(vma)} ${hex(offset, 8)}`;
+  const front = `${place} ${hex(major, 2)}:${hex(minor, 2)} ${pages?.file?.inode ?? 0} `;
+  const name = nameOf(vma);
+  return name === '' ? `${front}\n` : `${front.padEnd(NAME_COLUMN)} ${name}\n`;
+}
+
+export function maps(space: AddressSpace): string {
+  return space.vmas.all().map(mapLine).join('');
+}
+
+/** Pages are counted as the process's own; what shares them is not looked for. */
+export function smaps(space: AddressSpace): string {
+  return space.vmas
+    .all()
+    .map((vma) => mapLine(vma) + smapRows(space, vma))
+    .join('');
+}
+
+function smapRows(space: AddressSpace, vma: Vma): string {
+  const resident = space.residentOf(vma);
+  const isAnonymous = vma.pages === undefined;
+  const isShared = !isPrivate(vma);
+  const rows: readonly (readonly [string, number])[] = [
+    ['Size', vma.end - vma.start],
+    ['KernelPageSize', PAGE],
+    ['MMUPageSize', PAGE],
+    ['Rss', resident],
+    ['Pss', resident],
+    ['Pss_Dirty', isAnonymous ? resident : 0],
+    ['Shared_Clean', isShared ? resident : 0],
+    ['Shared_Dirty', 0],
+    ['Private_Clean', isAnonymous || isShared ? 0 : resident],
+    ['Private_Dirty', isAnonymous ? resident : 0],
+    ['Referenced', resident],
+    ['Anonymous', isAnonymous ? resident : 0],
+    ['LazyFree', 0],
+    ['AnonHugePages', 0],
+    ['ShmemPmdMapped', 0],
+    ['FilePmdMapped', 0],
+    ['Shared_Hugetlb', 0],
+    ['Private_Hugetlb', 0],
+    ['Swap', 0],
+    ['SwapPss', 0],
+    ['Locked', vma.flags & VMA.LOCKED ? resident : 0],
+  ];
+  const counts = rows.map(([name, bytes]) => `${`${name}:`.padEnd(16)}${kilobytes(bytes)}\n`).join('');
+  return `${counts}THPeligible:    0\nVmFlags: ${vmFlags(vma)}\n`;
+}
+
+/** show_smap_vma_flags: two letters and a space each. */
+function vmFlags({ prot, maxProt, flags }: Vma): string {
+  const letters: readonly (readonly [boolean, string])[] = [
+    [(prot & PROT.READ) !== 0, 'rd'],
+    [(prot & PROT.WRITE) !== 0, 'wr'],
+    [(prot & PROT.EXEC) !== 0, 'ex'],
+    [(flags & VMA.SHARED) !== 0, 'sh'],
+    [(maxProt & PROT.READ) !== 0, 'mr'],
+    [(maxProt & PROT.WRITE) !== 0, 'mw'],
+    [(maxProt & PROT.EXEC) !== 0, 'me'],
+    [(flags & VMA.SHARED) !== 0, 'ms'],
+    [(flags & VMA.GROWSDOWN) !== 0, 'gd'],
+    [(flags & VMA.LOCKED) !== 0, 'lo'],
+    [(flags & VMA.DONTFORK) !== 0, 'dc'],
+    [(flags & VMA.NORESERVE) !== 0, 'nr'],
+    [(flags & VMA.DONTDUMP) !== 0, 'dd'],
+    [(flags & VMA.WIPEONFORK) !== 0, 'wf'],
+    [!(flags & VMA.SHARED), 'ac'],
+  ];
+  return letters.flatMap(([has, name]) => (has ? [`${name} `] : [])).join('');
+}
+
+/** Bytes of each kind, as status and statm tell them. */
+export interface MemoryUse {
+  readonly total: number;
+  readonly resident: number;
+  readonly anonymous: number;
+  readonly file: number;
+  readonly locked: number;
+  /** Private and writable, the stack left out. */
+  readonly data: number;
+  readonly stack: number;
+  readonly code: number;
+  /** Executable, the program's own left out. */
+  readonly libraries: number;
+}
+
+export function memoryUse(space: AddressSpace): MemoryUse {
+  const vmas = space.vmas.all();
+  const sum = (match: (vma: Vma) => boolean, size = (vma: Vma): number => vma.end - vma.start): number =>
+    vmas.filter(match).reduce((bytes, vma) => bytes + size(vma), 0);
+  const resident = (vma: Vma): number => space.residentOf(vma);
+  const isStack = (vma: Vma): boolean => (vma.flags & VMA.GROWSDOWN) !== 0;
+  const isData = (vma: Vma): boolean => (vma.prot & PROT.WRITE) !== 0 && isPrivate(vma) && !isStack(vma);
+  const [from, to] = space.marks.code;
+  const code = Math.ceil(to / PAGE) * PAGE - Math.floor(from / PAGE) * PAGE;
+  return {
+    total: space.mappedBytes,
+    resident: space.residentBytes,
+    anonymous: sum((vma) => vma.pages === undefined, resident),
+    file: sum((vma) => vma.pages !== undefined, resident),
+    locked: sum((vma) => (vma.flags & VMA.LOCKED) !== 0),
+    data: sum(isData),
+    stack: sum(isStack),
+    code,
+    libraries: Math.max(0, sum((vma) => (vma.prot & PROT.EXEC) !== 0) - code),
+  };
+}
+
+/** Pages: size, resident, shared, text, lib (0), data with stack, dirty (0). */
+export function statm(space: AddressSpace): string {
+  const { total, resident, file, code, data, stack } = memoryUse(space);
+  const pages = [total, resident, file, code, 0, data + stack, 0].map((bytes) => Math.floor(bytes / PAGE));
+  return `${pages.join(' ')}\n`;
+}

@@ -1,0 +1,58 @@
+/** /proc of the guest: its processes and its machine (fs/proc/). */
+import type { Pid } from '../../../types.js';
+import type { Machine } from '../../machine.js';
+import type { Process } from '../../process.js';
+import { type DirectoryNode, SyntheticFileSystem, type SyntheticNode } from '../file/synthetic-fs.js';
+import { cpuinfo, filesystems, kernelStat, loadavg, meminfo, uptime, version } from './machine-facts.js';
+import { processNode, selfLink } from './process-node.js';
+import { sysctl } from './sysctl.js';
+import { text } from './text.js';
+
+const PROC_MAGIC = 0x9fa0;
+const PROC_DEVICE = 21;
+
+type Entry = (machine: Machine, viewer: Process) => SyntheticNode;
+
+const ENTRIES: Readonly<Record<string, Entry>> = {
+  cmdline: () => text(() => '\n'),
+  cpuinfo: (machine) => text(() => cpuinfo(machine)),
+  filesystems: (machine) => text(() => filesystems(machine)),
+  loadavg: (machine) => text(() => loadavg(machine)),
+  meminfo: (machine) => text(() => meminfo(machine)),
+  mounts: () => selfLink('self/mounts'),
+  self: (_machine, viewer) => selfLink(String(viewer.pid)),
+  stat: (machine) => text(() => kernelStat(machine)),
+  swaps: () => text(() => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'),
+  sys: sysctl,
+  'thread-self': (machine, viewer) => selfLink(`${viewer.pid}/task/${machine.currentTid(viewer)}`),
+  uptime: (machine) => text(() => uptime(machine)),
+  version: () => text(version),
+};
+
+/** The processes that a guest sees: all but the virtual root's own parent, which there is none of. */
+function root(machine: Machine, viewer: Process): DirectoryNode {
+  return {
+    kind: 'directory',
+    names: () => [...Object.keys(ENTRIES), ...pids(machine)],
+    child(name) {
+      const entry = Object.hasOwn(ENTRIES, name) ? ENTRIES[name] : undefined;
+      if (entry !== undefined) return entry(machine, viewer);
+      const process = /^[1-9]\d*$/.test(name) ? processOf(machine, Number(name)) : undefined;
+      return process === undefined ? undefined : processNode(machine, process, viewer);
+    },
+  };
+}
+
+function pids({ processes }: Machine): string[] {
+  return [...processes.keys()].sort((a, b) => a - b).map(String);
+}
+
+/** A thread's number works too, though no directory lists it (proc_pid_lookup). */
+function processOf(machine: Machine, id: number): Process | undefined {
+  return machine.processes.get(id as Pid) ?? machine.threads.get(id as never)?.process;
+}
+
+export function procFileSystem(machine: Machine): SyntheticFileSystem {
+  const identity = { type: 'proc', magic: PROC_MAGIC, device: PROC_DEVICE };
+  return new SyntheticFileSystem(machine, identity, (viewer) => root(machine, viewer));
+}
