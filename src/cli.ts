@@ -29,7 +29,8 @@ async function main(): Promise<number> {
     }
     case 'serve': {
       useLog(request.log);
-      throw new Error('serving is still being bound to the command line; run works');
+      const { serve } = await import('./server/serve.js');
+      return serve(request.options, tell);
     }
   }
 }

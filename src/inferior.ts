@@ -61,8 +61,6 @@ export interface InferiorParts {
   print(text: Uint8Array): void;
   /** A line for the server's console, in gdbserver's words. */
   announce(line: string): void;
-  /** A program signals the server. */
-  rootSignal(info: SigInfo): void;
 }
 
 /** What `run` came back for; reports are fetched with `next`. */
@@ -79,6 +77,9 @@ export class Inferior implements Target {
   readonly tracing: TraceRecorder;
   readonly osData: OsData;
   readonly hostIo?: HostIo;
+
+  /** A program has signalled the server, by getppid(). */
+  onRootSignal: ((info: SigInfo) => void) | undefined;
 
   private readonly machine: Machine;
   private readonly debugged = new Debugged();
@@ -132,7 +133,7 @@ export class Inferior implements Target {
       rules: this.signals,
       traceSites,
       launching: this.programs,
-      rootSignal: parts.rootSignal,
+      rootSignal: (info) => this.onRootSignal?.(info),
     });
   }
 

@@ -42,9 +42,12 @@ function epochOf(seconds: number | undefined): { seconds: number; nanoseconds: n
 /** What of a guest `run` and a server share. */
 export interface GuestMachine extends Omit<Guest, 'hostIo' | 'close'>, AssembledMachine {}
 
-/** Throws an Error for a person when the host cannot do it: no memory, no such root. */
-export function createGuestMachine(options: MachineOptions): GuestMachine {
-  const host = new NodeHost({ root: options.root, noNetwork: !options.network });
+/** `descriptors`: of the server, which the program inherits. Throws an Error for a person when the host cannot do it: no memory, no such root. */
+export function createGuestMachine(
+  options: MachineOptions,
+  descriptors: readonly [number, number, number] = [0, 1, 2],
+): GuestMachine {
+  const host = new NodeHost({ root: options.root, noNetwork: !options.network, descriptors });
   const assembled = createMachine({
     host,
     epoch: epochOf(options.epoch),

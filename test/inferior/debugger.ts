@@ -110,7 +110,6 @@ export function debug(program: Program, config: Partial<MachineConfig> = {}, pro
     launch: { environment: new Map(), wrapper: [], withShell: false, randomise: false },
     announce: (line) => void lines.push(line),
     print: (text) => void printed.push(Buffer.from(text).toString()),
-    rootSignal: () => undefined,
   });
   inferior.start('/scripted', []);
   const main = { pid: guest.process.pid, tid: guest.process.pid as number as Tid };
