@@ -41,7 +41,7 @@ export function createMachine({ host, epoch = host.inputs.epoch, ...config }: Ma
     tsc: BigInt(machine.timestamp(cpu)),
     model: config.cpu,
   });
-  const execution = new Execution({ physical, arch: x86, environment });
+  const execution = new Execution({ physical, arch: x86, model: config.cpu, environment });
   memory.listener = execution;
   const machine = new Machine({
     config: { ...config, epoch, limits: defaultLimits(), hostname: host.inputs.hostname },

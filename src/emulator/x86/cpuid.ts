@@ -50,6 +50,7 @@ export function featuresOf(model: Model): readonly Feature[] {
 /** XCR0 of `v3`: x87, SSE and AVX state (SDM vol. 1, 13.3). */
 export const XCR0 = 7;
 const XSAVE_BYTES = 832;
+const XSAVEOPT_AND_XSAVEC = 3;
 const AVX_STATE = { bytes: 256, offset: 576 } as const;
 
 /** Zen 4: family 25, model 17, stepping 1. */
@@ -116,11 +117,12 @@ function featureLeaf(leaf: number, model: Model, eax: number, ebx = mask(leaf, '
 const XSAVEOPT = 1;
 const XSAVEC = 2;
 
-/** Leaf 0xD: the states that XSAVE keeps, in the standard format. */
+/** Leaf 0xD: the states that XSAVE keeps, in the standard format; the compacted one is as big with all of them. */
 function extendedState(subleaf: number, model: Model): CpuidResult {
   if (model === 'base') return NOTHING;
   if (subleaf === 0) return [XCR0, XSAVE_BYTES, XSAVE_BYTES, 0];
   if (subleaf === 1) return [XSAVEOPT | XSAVEC, XSAVE_BYTES, 0, 0];
+  if (subleaf === 1) return [XSAVEOPT_AND_XSAVEC, XSAVE_BYTES, 0, 0];
   return subleaf === 2 ? [AVX_STATE.bytes, AVX_STATE.offset, 0, 0] : NOTHING;
 }
 
