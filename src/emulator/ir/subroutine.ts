@@ -17,6 +17,15 @@ export interface Subroutine {
   /** At most 3. */
   readonly results: readonly WasmType[];
   build(b: SubroutineBuilder, ...args: Value[]): readonly Value[] | Value | undefined;
+  /** Compiled code may try this before it calls. */
+  readonly shortcut?: Shortcut;
+}
+
+/** Straight-line code that often does what a subroutine would. When `holds`, `result` is the subroutine's first result and the others are zero. */
+export interface Shortcut {
+  /** A slot of the CPU struct (i32) that `build` wants to know. */
+  readonly slot: number;
+  build(b: OpBuilder, slotValue: Value, ...args: Value[]): { readonly result: Value; readonly holds: Value };
 }
 
 const LETTER: Record<string, WasmType> = { i: 'i32', l: 'i64', f: 'f32', d: 'f64', v: 'v128' };

@@ -146,7 +146,7 @@ test.each(ORDERINGS)('cmpsd: the eight predicates of $name operands', ({ x, y })
   const nan = Number.isNaN(x) || Number.isNaN(y);
   const positive = [x === y, x < y, x <= y, nan];
   const expected = [...positive, ...positive.map((holds) => !holds)];
-  const found = PREDICATES.map(({ relations, quiet }) => {
+  const found = PREDICATES.slice(0, 8).map(({ relations, quiet }) => {
     const [mask] = module.fn(PREDICATE.scalar.f64)(bitsOf(x), bitsOf(y), relations, quiet ? 1 : 0) as [bigint, number];
     return mask === -1n;
   });

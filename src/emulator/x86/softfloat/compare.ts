@@ -1,6 +1,6 @@
 /** Comparisons, minimum and maximum: the soft path for each format, and the subroutines that lift functions call. */
 import type { OpBuilder, Value } from '../../ir/op-builder.js';
-import { type Subroutine, type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
+import { type Subroutine, subroutine } from '../../ir/subroutine.js';
 import { FLAG } from '../flags.js';
 import { readOperand } from './arithmetic.js';
 import { F32, F64, type FloatFormat, type Operand, signBit } from './format.js';
@@ -195,21 +195,31 @@ export const PREDICATES: readonly Predicate[] = [
 ];
 
 /** Mask of ones (i64) where the predicate's relations contain the one found. */
-function maskOf(b: SubroutineBuilder, found: Value, relations: Value): Value {
+function maskOf(b: OpBuilder, found: Value, relations: Value): Value {
   return b.sub(b.i64(0), b.extendU(b.ne(b.and(found, relations), b.i32(0))));
 }
 
 /** (x, y, relations, quiet) → (mask, trap). */
-function scalarPredicate(format: FloatFormat): Subroutine {
+function scalarPredicate(format: FloatFormat): NativeSubroutine {
   const { letter, name } = format;
-  return subroutine(`cmp.${name}`, `${letter}${letter}ii>${letter}i`, (b, x, y, relations, quiet) => {
-    const [found, flags] = b.call(SOFT_COMPARE[name], b.extendU(x as Value), b.extendU(y as Value), quiet as Value) as [
-      Value,
-      Value,
-    ];
-    const mask = maskOf(b, found, relations as Value);
-    return [format.type === 'i32' ? b.wrap(mask) : mask, b.call1(raise, flags)];
-  });
+  const inType = (b: OpBuilder, mask: Value): Value => (format.type === 'i32' ? b.wrap(mask) : mask);
+  return nativeSubroutine(
+    `cmp.${name}`,
+    `${letter}${letter}ii>${letter}i`,
+    (b, _, ...args) => {
+      const [x, y, relations] = args as [Value, Value, Value];
+      const [fx, fy] = [asFloat(b, format, x), asFloat(b, format, y)];
+      const less = b.op(`${name}.lt`, fx, fy);
+      const equal = b.op(`${name}.eq`, fx, fy);
+      const found = b.select(less, b.i32(LESS), b.select(equal, b.i32(EQUAL), b.i32(GREATER)));
+      return { result: inType(b, maskOf(b, found, relations)), holds: comparable(b, format, x, y) };
+    },
+    (b, ...args) => {
+      const [x, y, relations, quiet] = args as [Value, Value, Value, Value];
+      const [found, flags] = b.call(SOFT_COMPARE[name], b.extendU(x), b.extendU(y), quiet) as [Value, Value];
+      return [inType(b, maskOf(b, found, relations)), b.call1(raise, flags)];
+    },
+  );
 }
 
 /** (x, y, relations, quiet) → (mask, trap) for all lanes. */
