@@ -12,7 +12,6 @@ import type { GuestAbi } from './guest-abi.js';
 import { type MachineHooks, NO_HOOKS, type RunResult, type StopEvent } from './hooks.js';
 import type { Host, HostSource } from './host/host.js';
 import { NO_HOST } from './host/no-host.js';
-import type { Console } from './kernel/file/console.js';
 import { Mounts } from './kernel/file/file-system.js';
 import { Locks } from './kernel/file/locks.js';
 import { mountAll } from './kernel/file/mount-table.js';
@@ -23,6 +22,7 @@ import { Semaphores } from './kernel/semaphore.js';
 import { UnixNames } from './kernel/socket/unix-name.js';
 import type { SyscallContext, SyscallTable } from './kernel/syscall-table.js';
 import { IpcTable } from './kernel/sysv-ipc.js';
+import { Terminals } from './kernel/tty/terminals.js';
 import { ANY_EVENT, type Blocked, type WaitKey, type Watcher } from './kernel/wait.js';
 import { MachineMemory } from './memory/machine-memory.js';
 import { PageCache } from './memory/page-cache.js';
@@ -90,8 +90,7 @@ export class Machine {
   readonly hostKeys = new Map<HostSource, WaitKey>();
 
   readonly locks = new Locks(this);
-  /** The terminal that the server was started on, once it was opened. */
-  console: Console | undefined;
+  readonly terminals = new Terminals();
   /** FIFOs with an open end, by device and inode (kernel/file/fifo.ts). */
   readonly fifos = new Map<string, Pipe>();
   /** The file tree, the same for all processes. */

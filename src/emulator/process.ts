@@ -196,7 +196,7 @@ export class Process {
   vforkParent: { readonly thread: Thread; readonly key: WaitKey } | undefined;
   /** The thread of the parent that forked it: PR_SET_PDEATHSIG and __WNOTHREAD look at it. */
   parentTid: Tid | undefined;
-  /** Controlling terminal: id of the tty, as kernel/tty.ts numbers them; undefined: none. */
+  /** Controlling terminal: id of the tty, its device number (kernel/tty/); undefined: none. */
   terminal: number | undefined;
 
   constructor(parts: ProcessParts) {

@@ -8,6 +8,7 @@ import { isOrphanedGroup, membersOf } from './process-groups.js';
 import { releaseRobustFutexes } from './robust-futex.js';
 import { undoSemaphores } from './semaphore.js';
 import { endInfo, retarget, sendToGroup, sendToProcess } from './signal-send.js';
+import { leaderExits } from './tty/job-control.js';
 
 /** One thread ends by itself, with exit(2). The last one of a process ends the process. */
 export function exitThread(machine: Machine, thread: Thread, code: number): void {
@@ -29,6 +30,7 @@ export function endProcess(machine: Machine, process: Process, status: ExitStatu
   process.status = status;
   process.stopped = undefined;
   releaseResources(machine, process);
+  leaderExits(machine, process);
   const groups = mindedGroups(process);
   orphanChildren(machine, process);
   hangUpGroups(machine, process, groups);

@@ -6,6 +6,7 @@ import type { LoadFailure } from '../program-loader.js';
 import { DEFAULT_ACTION, SIG_IGN, SIGNAL_COUNT } from '../signals.js';
 import { Thread } from '../thread.js';
 import { ENOMEM } from './errno.js';
+import { giveHostTerminal } from './tty/host-terminal.js';
 
 export interface SpawnRequest {
   /** Path of the executable; no search in PATH here. */
@@ -50,6 +51,7 @@ export function spawn(machine: Machine, request: SpawnRequest): Process | LoadFa
   root.children.add(process);
   machine.processes.set(process.pid, process);
   machine.threads.set(thread.tid, thread);
+  giveHostTerminal(machine, process);
   machine.scheduler.enqueue(thread);
   return process;
 }

@@ -1,9 +1,8 @@
 /** /dev: what a program expects of it, and nothing of the host's. */
 import type { Machine } from '../../machine.js';
-import { ENXIO } from '../errno.js';
+import { CONSOLE_NODE, PTMX_NODE, TTY_NODE } from '../tty/devpts.js';
 import { deviceNumber } from './device-number.js';
 import { type Device, FullDevice, NullDevice, RandomDevice, ZeroDevice } from './devices.js';
-import { openConsole } from './inherited.js';
 import { S } from './stat.js';
 import {
   type DirectoryNode,
@@ -34,28 +33,18 @@ const MOUNT_POINT = fixedDirectory({}, { mode: 0o755 });
 
 const ROOT: DirectoryNode = fixedDirectory(
   {
-    console: {
-      kind: 'special',
-      type: S.IFCHR,
-      mode: 0o600,
-      rdevice: deviceNumber(5, 1),
-      open: ({ machine }, flags) => openConsole(machine, flags) ?? -ENXIO,
-    },
+    console: CONSOLE_NODE,
     fd: link('/proc/self/fd'),
     full: memoryDevice(7, FullDevice),
     null: memoryDevice(3, NullDevice),
+    ptmx: PTMX_NODE,
     pts: MOUNT_POINT,
     random: memoryDevice(8, RandomDevice),
     shm: MOUNT_POINT,
     stderr: link('/proc/self/fd/2'),
     stdin: link('/proc/self/fd/0'),
     stdout: link('/proc/self/fd/1'),
-    tty: {
-      kind: 'special',
-      type: S.IFCHR,
-      rdevice: deviceNumber(5, 0),
-      open: ({ machine }, flags) => openConsole(machine, flags) ?? -ENXIO,
-    },
+    tty: TTY_NODE,
     urandom: memoryDevice(9, RandomDevice),
     zero: memoryDevice(5, ZeroDevice),
   },

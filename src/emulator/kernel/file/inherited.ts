@@ -1,14 +1,13 @@
 /** The descriptors 0, 1 and 2 that the first process has from the server. */
-import type { StreamKind } from '../../host/host.js';
 import type { Machine } from '../../machine.js';
 import type { BackingFile } from '../../memory/backing-file.js';
 import type { Thread } from '../../thread.js';
 import { EFAULT, EINVAL, ENOTTY } from '../errno.js';
 import type { SyscallContext } from '../syscall-table.js';
+import { hostTerminal } from '../tty/host-terminal.js';
+import { TtyFile } from '../tty/tty-file.js';
 import type { WaitKey } from '../wait.js';
-import { Console } from './console.js';
 import { NullDevice } from './devices.js';
-import { innerPath } from './file-system.js';
 import { FileTable } from './file-table.js';
 import { FIONREAD, seekTo } from './host-file.js';
 import { type IoResult, O, OpenFile, POLL, WAIT } from './open-file.js';
@@ -17,7 +16,6 @@ import { type FileStat, S } from './stat.js';
 const DEFAULT_FLAGS = [O.RDONLY, O.WRONLY, O.WRONLY] as const;
 const COUNT = 3;
 const UNLIMITED = { soft: COUNT, hard: COUNT } as const;
-const CONSOLE_PATH = '/dev/console';
 
 /** The first process's table. A descriptor that the server has closed stays free. */
 export function inheritedFiles(machine: Machine): FileTable {
@@ -37,42 +35,28 @@ function inheritedFile(machine: Machine, fd: number): OpenFile | undefined {
   const kind = streams.kind(fd);
   if (kind === 'closed') return undefined;
   const flags = streams.flags(fd) ?? (DEFAULT_FLAGS[fd] as number);
+  const terminal = kind === 'terminal' ? hostTerminal(machine) : undefined;
+  if (terminal !== undefined) return new TtyFile(machine, flags, terminal);
   if (kind === 'null') return new NullDevice(machine, flags, '/dev/null');
-  return kind === 'file' ? new InheritedFile(machine, fd, flags) : new InheritedStream(machine, fd, kind, flags);
+  return kind === 'file' ? new InheritedFile(machine, fd, flags) : new InheritedStream(machine, fd, flags);
 }
 
-/** The terminal that the server was started on, opened by its name; undefined: there is none. */
-export function openConsole(machine: Machine, flags: number): OpenFile | undefined {
-  const { streams } = machine.host;
-  const fd = [0, 1, 2].find((number) => streams.kind(number) === 'terminal');
-  return fd === undefined ? undefined : new InheritedStream(machine, fd, 'terminal', flags);
-}
-
-/** A pipe, socket or terminal. */
+/** A pipe or socket. */
 class InheritedStream extends OpenFile {
   constructor(
     machine: Machine,
     private readonly fd: number,
-    private readonly kind: StreamKind,
     flags: number,
   ) {
     super(machine, flags, keyOf(machine, fd));
-    if (kind === 'terminal') {
-      machine.console ??= new Console(machine, fd);
-      this.path = CONSOLE_PATH;
-    }
   }
 
   name(): string {
-    return this.path ?? this.machine.host.streams.name(this.fd);
+    return this.machine.host.streams.name(this.fd);
   }
 
-  /** The terminal's device is the guest's console, whatever the host calls it. */
   stat(): FileStat | number {
-    const root = this.machine.root;
-    if (this.kind !== 'terminal' || root === undefined) return this.machine.host.streams.stat(this.fd);
-    const mount = this.machine.mounts.find(CONSOLE_PATH);
-    return mount.fs.lstat(innerPath(mount, CONSOLE_PATH), root);
+    return this.machine.host.streams.stat(this.fd);
   }
 
   override read(into: Uint8Array): IoResult {
@@ -95,7 +79,7 @@ class InheritedStream extends OpenFile {
 
   override ioctl(context: SyscallContext, request: number, argument: number): number {
     if (request === FIONREAD) return this.available(context, argument);
-    return this.kind === 'terminal' ? (this.machine.console?.ioctl(context, request, argument) ?? -ENOTTY) : -ENOTTY;
+    return -ENOTTY;
   }
 
   /** Node cannot count what waits: one byte stands for any number. */

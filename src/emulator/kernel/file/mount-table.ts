@@ -2,6 +2,7 @@
 import type { Machine } from '../../machine.js';
 import { procFileSystem } from '../procfs/proc-fs.js';
 import { sysFileSystem } from '../procfs/sys-fs.js';
+import { devptsFileSystem } from '../tty/devpts.js';
 import { devFileSystem } from './dev-fs.js';
 import { HostFileSystem } from './host-fs.js';
 
@@ -12,5 +13,6 @@ export function mountAll(machine: Machine): void {
   mounts.add('/dev', devFileSystem(machine), 'devtmpfs', 'rw,nosuid,relatime');
   mounts.add('/proc', procFileSystem(machine), 'proc', 'rw,nosuid,nodev,noexec,relatime');
   mounts.add('/sys', sysFileSystem(machine), 'sysfs', 'ro,nosuid,nodev,noexec,relatime');
+  mounts.add('/dev/pts', devptsFileSystem(machine), 'devpts', 'rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=000');
   mounts.add('/dev/shm', new HostFileSystem(host, '/dev/shm'), 'tmpfs', 'rw,nosuid,nodev,relatime');
 }

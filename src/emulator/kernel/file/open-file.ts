@@ -7,7 +7,7 @@
 import type { Machine } from '../../machine.js';
 import type { BackingFile } from '../../memory/backing-file.js';
 import type { Thread } from '../../thread.js';
-import { EBADF, EINVAL, ENOTDIR, ENOTTY, ENXIO, EOPNOTSUPP, EPERM, ESPIPE } from '../errno.js';
+import { EAGAIN, EBADF, EINVAL, ENOTDIR, ENOTTY, ENXIO, EOPNOTSUPP, EPERM, ESPIPE } from '../errno.js';
 import type { SyscallContext, SyscallResult } from '../syscall-table.js';
 import { ANY_EVENT, type WaitKey } from '../wait.js';
 import type { NewTime, Opener } from './file-system.js';
@@ -202,6 +202,11 @@ export abstract class OpenFile {
   /** SO_RCVTIMEO, SO_SNDTIMEO: ns that a read or write may sleep; undefined: for ever. */
   timeout(_direction: 'read' | 'write'): number | undefined {
     return undefined;
+  }
+
+  /** What a read answers when its time is over. */
+  get readTimedOut(): number {
+    return -EAGAIN;
   }
 
   /** An epoll file is interested: it is told when the last user is gone. */

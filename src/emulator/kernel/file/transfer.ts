@@ -29,7 +29,10 @@ function sleepOn(
   const now = context.machine.clock.monotonic;
   const span = file.timeout(direction);
   const deadline = until ?? (span === undefined ? undefined : now + span);
-  if (file.nonBlocking || noWait || (deadline !== undefined && deadline <= now)) return done > 0 ? done : -EAGAIN;
+  if (file.nonBlocking || noWait) return done > 0 ? done : -EAGAIN;
+  if (deadline !== undefined && deadline <= now) {
+    return done > 0 ? done : direction === 'read' ? file.readTimedOut : -EAGAIN;
+  }
   const progress: Progress = deadline === undefined ? { done, file } : { done, file, until: deadline };
   return block(context, { keys: file.sleepKeys(context.thread), deadline, progress });
 }

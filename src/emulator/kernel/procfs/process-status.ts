@@ -153,7 +153,8 @@ export function stat(machine: Machine, task: Task): string {
   const policy = thread?.policy ?? { policy: 0, priority: 0 };
   const isRealtime = policy.policy === 1 || policy.policy === 2;
   const nice = thread?.nice ?? 0;
-  const foreground = process.terminal === undefined ? -1 : (machine.console?.foreground ?? -1);
+  const tty = process.terminal === undefined ? undefined : machine.terminals.find(process.terminal);
+  const foreground = tty?.foreground ?? -1;
   const signals = (set: SigSet): string => (set & OLD_SIGNALS).toString();
   const fields: readonly (number | string)[] = [
     thread?.tid ?? process.pid,
