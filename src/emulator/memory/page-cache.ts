@@ -57,6 +57,10 @@ export class FilePages {
     else file.release();
   }
 
+  get hasWriter(): boolean {
+    return this.writer !== undefined;
+  }
+
   /** The frame of a page, read from the file now if it is not there; BEYOND_FILE or OUT_OF_FRAMES. It stays the cache's: a mapping adds its user. */
   frame(index: number): number {
     return this.frames.get(index) ?? this.bringIn(index);
@@ -249,6 +253,11 @@ export class PageCache {
   /** fsync(2): what mappings have stored goes to the file: 0 or -errno. */
   sync(key: string): number {
     return this.files.get(key)?.sync(0, Number.POSITIVE_INFINITY) ?? 0;
+  }
+
+  /** Does a shared mapping that may be written to exist (mapping_writably_mapped)? */
+  isWritten(key: string): boolean {
+    return this.files.get(key)?.hasWriter ?? false;
   }
 
   /** The last mapping of the file is gone. */

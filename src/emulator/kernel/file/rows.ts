@@ -1,13 +1,16 @@
 /** All rows about files and sockets, for the machine's syscall table. */
 import { socketSyscalls } from '../socket/rows.js';
 import type { SyscallRow } from '../syscall-table.js';
+import { adviceSyscalls } from './advice.js';
 import { attributeSyscalls } from './attribute-calls.js';
+import { copySyscalls } from './copy.js';
 import { descriptorSyscalls } from './descriptor-calls.js';
 import { directorySyscalls } from './directory-calls.js';
 import { epollSyscalls } from './epoll.js';
 import { eventfdSyscalls } from './eventfd.js';
 import { fcntlSyscalls } from './fcntl.js';
 import { lockSyscalls } from './lock-calls.js';
+import { memoryFileSyscalls } from './memory-file.js';
 import { nameSyscalls } from './name-calls.js';
 import { openSyscalls } from './open.js';
 import { pipeSyscalls } from './pipe.js';
@@ -37,5 +40,8 @@ export const fileSyscalls: readonly SyscallRow[] = [
   ...openSyscalls,
   ...statSyscalls,
   ...xattrSyscalls,
+  ...adviceSyscalls,
+  ...copySyscalls,
+  ...memoryFileSyscalls,
   ...transferSyscalls,
 ];

@@ -254,6 +254,49 @@ const cases: readonly Case[] = [
     ],
     compare: [{ at: B + 16, length: 32 }],
   },
+  {
+    name: 'sendfile',
+    memory: [words(A, 2), words(A + 8, -1)],
+    calls: [
+      [NR.open, 'file', 0], [NR.open, 'out', O.CREAT | O.RDWR, 0o600], [NR.sendfile, 4, 3, 0, 100], [NR.lseek, 3, 0, 1], [NR.sendfile, 4, 3, A, 3], [NR.lseek, 3, 0, 1], [NR.sendfile, 4, 3, A + 8, 3], [NR.sendfile, 4, 77, 0, 3], [NR.sendfile, 77, 3, 0, 3], [NR.sendfile, 3, 4, 0, 3],
+      [NR.sendfile, 4, 3, 8, 3], [NR.sendfile, 4, 3, 0, 3], [NR.open, 'dir', 0], [NR.sendfile, 4, 5, 0, 3], [NR.pipe2, A + 32, O.NONBLOCK], [NR.sendfile, 7, 3, A, 100], [NR.read, 6, A + 64, 100], [NR.sendfile, 4, 6, 0, 10], [NR.open, 'out', O.WRONLY | O.APPEND], [NR.sendfile, 8, 3, A, 3],
+    ],
+    compare: [{ at: A, length: 96 }],
+  },
+  {
+    name: 'copy_file_range',
+    memory: [words(A, 2), words(A + 8, 20), words(A + 16, 0), words(A + 24, -5)],
+    calls: [
+      [NR.open, 'file', O.RDWR], [NR.open, 'out', O.CREAT | O.RDWR, 0o600], [NR.copy_file_range, 3, 0, 4, 0, 100, 0], [NR.copy_file_range, 3, 0, 4, 0, 100, 0], [NR.copy_file_range, 3, A, 4, A + 8, 4, 0], [NR.copy_file_range, 3, A + 16, 3, A + 8, 4, 0], [NR.copy_file_range, 3, A + 16, 3, 0, 6, 0],
+      [NR.copy_file_range, 3, 0, 4, 0, 1, 1], [NR.copy_file_range, 77, 0, 4, 0, 1, 0], [NR.copy_file_range, 3, A + 24, 4, 0, 1, 0], [NR.open, 'dir', 0], [NR.copy_file_range, 5, 0, 4, 0, 1, 0], [NR.pipe2, A + 64, 0], [NR.copy_file_range, 3, A, 7, 0, 1, 0], [NR.open, 'out', O.WRONLY | O.APPEND],
+      [NR.copy_file_range, 3, A, 8, 0, 1, 0], [NR.open, 'out', O.WRONLY], [NR.copy_file_range, 9, 0, 4, 0, 1, 0], [NR.copy_file_range, 4, 0, 3, 0, 0, 0], [NR.lseek, 4, 0, 1], [NR.lseek, 3, 0, 1],
+    ],
+    compare: [{ at: A, length: 32 }],
+  },
+  {
+    name: 'splice and tee',
+    memory: [words(A, 2), words(A + 8, 5)],
+    calls: [
+      [NR.open, 'file', O.RDWR], [NR.pipe2, A + 32, O.NONBLOCK], [NR.splice, 3, 0, 5, 0, 4, 0], [NR.splice, 3, A, 5, 0, 3, 0], [NR.pipe2, A + 40, O.NONBLOCK], [NR.tee, 4, 7, 100, 0], [NR.tee, 4, 5, 100, 0], [NR.tee, 3, 7, 1, 0], [NR.tee, 4, 7, 0, 0], [NR.tee, 4, 7, 1, 16], [NR.read, 6, A + 64, 100], [NR.open, 'out', O.CREAT | O.RDWR, 0o600],
+      [NR.splice, 4, 0, 8, 0, 100, 0], [NR.splice, 4, 0, 8, 0, 100, 2], [NR.splice, 3, 0, 8, 0, 10, 0], [NR.splice, 4, A, 8, 0, 10, 0], [NR.splice, 3, 0, 5, A, 10, 0], [NR.splice, 3, 0, 5, 0, 10, 16], [NR.splice, 3, 0, 5, 0, 0, 0], [NR.splice, 77, 0, 5, 0, 1, 0], [NR.splice, 3, 0, 4, 0, 1, 0], [NR.splice, 4, 0, 5, 0, 1, 0],
+      [NR.write, 5, 'xyz', 3], [NR.splice, 4, 0, 8, A + 8, 2, 0], [NR.splice, 4, 0, 7, 0, 100, 0], [NR.read, 6, A + 128, 10], [NR.close, 5], [NR.splice, 4, 0, 8, 0, 10, 0], [NR.tee, 4, 7, 10, 0], [NR.close, 6], [NR.splice, 3, 0, 7, 0, 1, 0],
+    ],
+    compare: [{ at: A, length: 16 }, { at: A + 64, length: 80 }],
+  },
+  {
+    name: 'memory files',
+    calls: [
+      [NR.memfd_create, 'name', 3], [NR.fcntl, 3, 1], [NR.fcntl, 3, 3], [NR.write, 3, 'contents', 8], [NR.lseek, 3, 0, 2], [NR.pread, 3, A, 10, 2], [NR.ftruncate, 3, 5000], [NR.lseek, 3, 0, 2], [NR.fallocate, 3, 3, 1, 3], [NR.pread, 3, A + 16, 8, 0], [NR.fallocate, 3, 0, 0, 10_000], [NR.lseek, 3, 0, 2],
+      [NR.fcntl, 3, 1034], [NR.fcntl, 3, 1033, 4], [NR.ftruncate, 3, 20_000], [NR.pwrite, 3, 'x', 1, 20_000], [NR.pwrite, 3, 'x', 1, 9_000], [NR.fcntl, 3, 1033, 2], [NR.ftruncate, 3, 1], [NR.fcntl, 3, 1033, 8], [NR.write, 3, 'x', 1], [NR.fcntl, 3, 1033, 1], [NR.fcntl, 3, 1033, 1], [NR.fcntl, 3, 1034], [NR.fstat, 3, B],
+      [NR.memfd_create, 'n', 0], [NR.fcntl, 4, 1034], [NR.fcntl, 4, 1033, 2], [NR.memfd_create, 'n', 0x40], [NR.memfd_create, 8, 0], [NR.memfd_create, 'x'.repeat(250), 0], [NR.memfd_create, 'x'.repeat(249), 0], [NR.open, 'file', O.RDWR], [NR.fcntl, 6, 1034], [NR.fsync, 3], [NR.fchmod, 3, 0o600], [NR.fstat, 3, B + 256],
+      [NR.open, '/proc/self/fd/3', O.RDWR], [NR.pread, 7, A + 32, 4, 4], [NR.lseek, 7, 0, 1], [NR.flock, 3, 2], [NR.flock, 7, 6], [NR.fcntl, 3, 1033, 64],
+    ],
+    compare: [{ at: A, length: 64 }, { at: B + 16, length: 8 }, { at: B + 24, length: 4 }, { at: B + 48, length: 8 }, { at: B + 256 + 24, length: 4 }],
+  },
+  {
+    name: 'advice',
+    calls: [[NR.open, 'file', 0], [NR.fadvise, 3, 0, 0, 1], [NR.fadvise, 3, 0, 0, 6], [NR.fadvise, 3, 0, -1, 1], [NR.fadvise, 77, 0, 0, 1], [NR.readahead, 3, 0, 100], [NR.readahead, 77, 0, 1], [NR.pipe2, A, 0], [NR.fadvise, 4, 0, 0, 1], [NR.readahead, 4, 0, 1], [NR.open, 'file', O.WRONLY], [NR.readahead, 6, 0, 1]],
+  },
 ]; // biome-ignore format: tables
 
 test.each(cases)('$name', ({ calls, compare, memory }) => {
