@@ -11,9 +11,12 @@ import { Fetcher, type FetchFault } from './execution/fetch.js';
 import { createRuntime, type Runtime } from './execution/runtime.js';
 import { SlowLane } from './execution/slow-lane.js';
 import { SpaceCode } from './execution/space-code.js';
+import { type Tier, Tiering } from './execution/tiering.js';
 import type { CodeListener, ExecutionSpace, Executor, Exit, PageFault } from './executor.js';
 import type { GuestArch, HelperEnvironment, Model } from './guest-arch.js';
 import { InterpreterEncoder } from './interp/encode.js';
+import { RECORD_BYTES } from './interp/opcodes.js';
+import type { IrBlock } from './ir/ir.js';
 import { SPACE_JUMP_CACHE, SPACE_TLB_READ, SPACE_TLB_WRITE } from './memory/layout.js';
 import type { PhysicalMemory } from './memory/physical.js';
 import { ACCESS, EXIT, FAULT, type FaultSignal } from './stop.js';
@@ -25,6 +28,15 @@ export interface ExecutionConfig {
   readonly model?: Model;
   /** What a helper instruction (CPUID, RDTSC) sees when the thread of this CPU struct executes it. */
   readonly environment: (cpu: CpuState) => HelperEnvironment;
+  /** `auto` if not given. */
+  readonly tier?: Tier;
+}
+
+/** For `--stats`. */
+export interface ExecutionStatistics {
+  readonly blocks: number;
+  readonly regions: number;
+  readonly modules: number;
 }
 
 /** Most instructions in a block. */
@@ -50,6 +62,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   private readonly store: CodeStore;
   private readonly fetcher: Fetcher;
   private readonly slowLane: SlowLane;
+  private readonly tiering: Tiering;
   private readonly spaces = new Map<ExecutionSpace, SpaceCode>();
   private readonly warned = new Set<string>();
   /** The last miss, and how often it came in a row. */
@@ -64,6 +77,17 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     this.store = new CodeStore(new InterpreterEncoder(config.physical, config.arch.subroutines));
     this.fetcher = new Fetcher(config.physical);
     this.slowLane = new SlowLane(config.physical, this.runtime);
+    this.tiering = new Tiering(config.tier ?? 'auto', {
+      runtime: this.runtime,
+      physical: config.physical,
+      irAt: (code, ip, lift) => this.irAt(code, ip, lift),
+      isThere: (space, { ip, bytes }) => this.isThere(space, ip, bytes),
+      mark: (space, { ip, end }) => this.fetcher.markCode(space, ip, end),
+    });
+  }
+
+  get statistics(): ExecutionStatistics {
+    return { blocks: this.store.made, regions: this.tiering.store.made, modules: this.tiering.modules };
   }
 
   run(cpu: CpuState, space: ExecutionSpace, fuel: number): Exit {
@@ -73,6 +97,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     cpu.setInt(STATE.JUMP_CACHE, space.area + SPACE_JUMP_CACHE);
     cpu.setInt(STATE.FUEL, fuel);
     this.missCount = 0;
+    if (fuel > 1) this.tiering.compileWaiting();
     let next: Next = fuel === 1 ? this.single(cpu, code) : 0;
     while (typeof next === 'number') {
       if (cpu.int(STATE.FUEL) === 0) return FUEL_EXIT;
@@ -117,6 +142,11 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
         return cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.provide(cpu, code);
       case EXIT.MISS:
         return this.miss(cpu, code);
+      case EXIT.INTERPRET:
+        return cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.interpret(cpu, code);
+      case EXIT.HOT:
+        this.tiering.hot(code, cpu.rip);
+        return cpu.int(STATE.EXIT_INFO) + RECORD_BYTES;
       case EXIT.SYSCALL:
         return SYSCALL_EXIT;
       case EXIT.BREAKPOINT:
@@ -134,10 +164,21 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   /** There is no code at ip in the jump cache. */
   private provide(cpu: CpuState, code: SpaceCode): Next {
+    const region = isUser(cpu, SLOT.RIP) ? this.tiering.regionAt(code, cpu.rip) : undefined;
+    if (region !== undefined) {
+      code.setJump(region.entry, region.index, 0);
+      return 0;
+    }
     const block = this.blockAt(cpu, code, false);
     if ('kind' in block) return block;
     code.setJump(block.ip, 0, block.code);
     return block.code;
+  }
+
+  /** Compiled code cannot go on at ip: the interpreter does, to the end of the block at least. */
+  private interpret(cpu: CpuState, code: SpaceCode): Next {
+    const block = this.blockAt(cpu, code, false);
+    return 'kind' in block ? block : block.start;
   }
 
   /** The code of the one instruction at ip. */
@@ -157,6 +198,21 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     if ('why' in found) return this.fetchFault(cpu, code, found);
     code.add(found);
     return found;
+  }
+
+  private irAt(code: SpaceCode, ip: number, lift: boolean): IrBlock | undefined {
+    const known = code.find(ip, false);
+    if (known !== undefined || !lift) return known?.ir;
+    if (ip < 0 || ip >= USER_END || code.space.hasSwbp(ip)) return undefined;
+    const found = this.findOrLift(code, ip, false);
+    if ('why' in found) return undefined;
+    code.add(found);
+    return found.ir;
+  }
+
+  private isThere(space: ExecutionSpace, ip: number, bytes: Uint8Array): boolean {
+    const head = this.fetcher.page(space, ip);
+    return !('why' in head) && this.fetcher.holds(space, ip, head, bytes);
   }
 
   private findOrLift({ space }: SpaceCode, ip: number, single: boolean): Block | FetchFault {
@@ -179,7 +235,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     }
     if (lifted.kind === 'truncated')
       throw new Error(`no instruction ends within ${head.length} bytes at ${ip.toString(16)}`);
-    return this.store.add(lifted.block, single, 0);
+    return this.store.add(lifted.block, single, single ? 0 : this.tiering.hotAfter);
   }
 
   // ---- faults ----

@@ -1,4 +1,5 @@
 /** Code that the interpreter can run: a basic block, found by address and bytes, shared by all address spaces where these bytes are fetched there. */
+import type { IrBlock } from '../ir/ir.js';
 import type { SpaceCode } from './space-code.js';
 
 export interface Block {
@@ -9,8 +10,11 @@ export interface Block {
   readonly bytes: Uint8Array;
   /** Lifted with a limit of one instruction, for steps. */
   readonly single: boolean;
-  /** Physical address of its first record. */
+  /** Physical address of its code: what the jump cache knows. */
   readonly code: number;
+  /** Where its first instruction begins: behind the record that counts executions, if it has one. */
+  readonly start: number;
+  readonly ir: IrBlock;
   /** The address spaces that have it in their tables. */
   readonly users: Set<SpaceCode>;
 }

@@ -5,6 +5,7 @@
  * The memory is used in turns, one segment after another; entering a segment evicts the blocks in it, so what is hot and evicted is lifted again.
  */
 import { InterpreterEncoder } from '../interp/encode.js';
+import { RECORD_BYTES } from '../interp/opcodes.js';
 import type { IrBlock } from '../ir/ir.js';
 import { IR_CODE_BASE, IR_CODE_SIZE } from '../memory/layout.js';
 import type { Block } from './block.js';
@@ -17,6 +18,8 @@ export class CodeStore {
   private readonly segments: Block[][] = Array.from({ length: SEGMENTS }, () => []);
   private segment = 0;
   private at = IR_CODE_BASE;
+  /** Blocks made so far. */
+  made = 0;
 
   constructor(private readonly encoder: InterpreterEncoder) {}
 
@@ -30,7 +33,9 @@ export class CodeStore {
     this.makeRoom(InterpreterEncoder.bound(ir));
     const code = this.at;
     this.at = this.encoder.encode(ir, code, hotAfter);
-    const block: Block = { ip: ir.ip, end: ir.end, bytes: ir.bytes, single, code, users: new Set() };
+    const start = hotAfter > 0 ? code + RECORD_BYTES : code;
+    const block: Block = { ip: ir.ip, end: ir.end, bytes: ir.bytes, single, code, start, ir, users: new Set() };
+    this.made++;
     const others = this.byAddress.get(ir.ip);
     if (others === undefined) this.byAddress.set(ir.ip, [block]);
     else others.push(block);

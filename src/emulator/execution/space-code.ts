@@ -3,6 +3,7 @@ import type { ExecutionSpace } from '../executor.js';
 import { JUMP_CACHE_BYTES, JUMP_ENTRY, JUMP_REGION, jumpCacheIndex, SPACE_JUMP_CACHE } from '../memory/layout.js';
 import type { PhysicalMemory } from '../memory/physical.js';
 import type { Block } from './block.js';
+import type { Region } from './region-store.js';
 
 const PAGE = 4096;
 
@@ -11,6 +12,8 @@ export class SpaceCode {
   private readonly singles = new Map<number, Block>();
   /** The blocks with a byte in a page, by page number. */
   private readonly pages = new Map<number, Set<Block>>();
+  private readonly regions = new Map<number, Region>();
+  private readonly regionPages = new Map<number, Set<Region>>();
   private readonly jumpCache: number;
 
   constructor(
@@ -28,44 +31,47 @@ export class SpaceCode {
   add(block: Block): void {
     this.table(block.single).set(block.ip, block);
     block.users.add(this);
-    for (const page of pagesOf(block)) {
-      const known = this.pages.get(page);
-      if (known === undefined) this.pages.set(page, new Set([block]));
-      else known.add(block);
-    }
+    for (const page of pagesOf(block)) addTo(this.pages, page, block);
+  }
+
+  findRegion(entry: number): Region | undefined {
+    return this.regions.get(entry);
+  }
+
+  addRegion(region: Region): void {
+    this.regions.set(region.entry, region);
+    region.users.add(this);
+    for (const range of region.ranges) for (const page of pagesOf(range)) addTo(this.regionPages, page, region);
+    this.setJump(region.entry, region.index, 0);
+  }
+
+  removeRegion(region: Region): void {
+    this.regions.delete(region.entry);
+    region.users.delete(this);
+    for (const range of region.ranges) for (const page of pagesOf(range)) removeFrom(this.regionPages, page, region);
+    this.forgetJump(region.entry);
   }
 
   remove(block: Block): void {
     this.table(block.single).delete(block.ip);
     block.users.delete(this);
-    for (const page of pagesOf(block)) this.removeFromPage(page, block);
+    for (const page of pagesOf(block)) removeFrom(this.pages, page, block);
     this.forgetJump(block.ip);
   }
 
-  private removeFromPage(page: number, block: Block): void {
-    const known = this.pages.get(page);
-    known?.delete(block);
-    if (known?.size === 0) this.pages.delete(page);
-  }
-
-  /** Removes every block with a byte in [from, to). */
+  /** Removes all code with a byte in [from, to). */
   removeRange(from: number, to: number): void {
-    for (const page of this.pagesWithin(from, to)) {
-      for (const block of [...(this.pages.get(page) ?? [])]) {
-        if (block.ip < to && from < block.end) this.remove(block);
-      }
-    }
-  }
-
-  private pagesWithin(from: number, to: number): number[] {
-    const first = Math.floor(from / PAGE);
-    const last = Math.floor((to - 1) / PAGE);
-    if (last - first > this.pages.size) return [...this.pages.keys()].filter((page) => page >= first && page <= last);
-    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    const touches = (range: { ip: number; end: number }): boolean => range.ip < to && from < range.end;
+    for (const block of within(this.pages, from, to)) if (touches(block)) this.remove(block);
+    for (const region of within(this.regionPages, from, to)) if (region.ranges.some(touches)) this.removeRegion(region);
   }
 
   removeAll(): void {
-    for (const block of [...this.blocks.values(), ...this.singles.values()]) block.users.delete(this);
+    for (const user of [...this.blocks.values(), ...this.singles.values(), ...this.regions.values()]) {
+      user.users.delete(this);
+    }
+    this.regions.clear();
+    this.regionPages.clear();
     this.blocks.clear();
     this.singles.clear();
     this.pages.clear();
@@ -99,7 +105,34 @@ export class SpaceCode {
   }
 }
 
-function pagesOf(block: Block): number[] {
+type ByPage<T> = Map<number, Set<T>>;
+
+function addTo<T>(pages: ByPage<T>, page: number, code: T): void {
+  const known = pages.get(page);
+  if (known === undefined) pages.set(page, new Set([code]));
+  else known.add(code);
+}
+
+function removeFrom<T>(pages: ByPage<T>, page: number, code: T): void {
+  const known = pages.get(page);
+  known?.delete(code);
+  if (known?.size === 0) pages.delete(page);
+}
+
+/** The code of the pages that [from, to) touches: a copy. */
+function within<T>(pages: ByPage<T>, from: number, to: number): Set<T> {
+  const first = Math.floor(from / PAGE);
+  const last = Math.floor((to - 1) / PAGE);
+  const found = new Set<T>();
+  if (last - first > pages.size) {
+    for (const [page, code] of pages) if (page >= first && page <= last) for (const one of code) found.add(one);
+  } else {
+    for (let page = first; page <= last; page++) for (const one of pages.get(page) ?? []) found.add(one);
+  }
+  return found;
+}
+
+function pagesOf(block: { readonly ip: number; readonly end: number }): number[] {
   const first = Math.floor(block.ip / PAGE);
   const last = Math.floor((block.end - 1) / PAGE);
   return first === last ? [first] : [first, last];

@@ -9,6 +9,7 @@
  * and written; other memory must be given. Registers that are not given are 0, x87 and MXCSR as after execve.
  */
 import { type CpuState as Cpu, CpuState, STATE } from '../../../src/emulator/cpu-state.js';
+import type { Tier } from '../../../src/emulator/execution/tiering.js';
 import { Execution } from '../../../src/emulator/execution.js';
 import type { Exit } from '../../../src/emulator/executor.js';
 import { ACCESS } from '../../../src/emulator/stop.js';
@@ -40,6 +41,8 @@ export interface CodeRequest {
   readonly fuel?: number;
   /** Instructions in one run: the code is run in slices of so many. As one if not given. */
   readonly slice?: number;
+  /** `interp` if not given. */
+  readonly tier?: Tier;
   /** Anything else in the CPU struct, before the run: x87 registers and the like. */
   readonly prepare?: (cpu: Cpu) => void;
 }
@@ -58,23 +61,33 @@ export interface CodeOutcome {
   readonly space: FlatSpace;
 }
 
-const memory = new FlatMemory();
-const execution = new Execution({
-  physical: memory.physical,
-  arch: x86,
-  model: 'v3',
-  environment: (cpu) => ({ tsc: BigInt(1_000_000 - cpu.int(STATE.FUEL)), model: 'v3' }),
-});
-let lastSpace: FlatSpace | undefined;
+interface Bench {
+  readonly memory: FlatMemory;
+  readonly execution: Execution;
+  lastSpace: FlatSpace | undefined;
+}
 
-function readRegister(cpu: Cpu, name: string): bigint {
+const benches = new Map<Tier, Bench>();
+
+function benchOf(tier: Tier): Bench {
+  const known = benches.get(tier);
+  if (known !== undefined) return known;
+  const memory = new FlatMemory();
+  const environment = (cpu: Cpu) => ({ tsc: BigInt(1_000_000 - cpu.int(STATE.FUEL)), model: 'v3' });
+  const execution = new Execution({ physical: memory.physical, arch: x86, model: 'v3', environment, tier });
+  const made = { memory, execution, lastSpace: undefined };
+  benches.set(tier, made);
+  return made;
+}
+
+function readRegister(execution: Execution, cpu: Cpu, name: string): bigint {
   if (name === 'eflags') return BigInt(execution.getFlags(cpu));
   const { slot, bits } = registerNamed(name);
   if (slot === undefined) throw new Error(`${name} is not plain storage`);
   return cpu.bytes(slot, bits / 8).reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
 }
 
-function writeRegister(cpu: Cpu, name: string, value: bigint): void {
+function writeRegister(execution: Execution, cpu: Cpu, name: string, value: bigint): void {
   if (name === 'eflags') return execution.setFlags(cpu, Number(value));
   const { slot, bits } = registerNamed(name);
   if (slot === undefined) throw new Error(`${name} is not plain storage`);
@@ -83,11 +96,12 @@ function writeRegister(cpu: Cpu, name: string, value: bigint): void {
   });
 }
 
-function newSpace(request: CodeRequest): FlatSpace {
+function newSpace(bench: Bench, request: CodeRequest): FlatSpace {
+  const { memory, execution, lastSpace } = bench;
   if (lastSpace !== undefined) execution.spaceGone(lastSpace);
   memory.reset();
   const space = new FlatSpace(memory);
-  lastSpace = space;
+  bench.lastSpace = space;
   space.listener = execution;
   const code = [...Array.from(request.code), HLT];
   space.map(CODE, code.length, ACCESS.READ | ACCESS.FETCH);
@@ -101,20 +115,22 @@ function newSpace(request: CodeRequest): FlatSpace {
   return space;
 }
 
-function newCpu(request: CodeRequest): Cpu {
+function newCpu({ memory, execution }: Bench, request: CodeRequest): Cpu {
   const cpu = new CpuState(memory.physical, memory.allocate(4096));
   initFpu(cpu);
   execution.setFlags(cpu, 0x202);
   cpu.rsp = STACK_POINTER;
-  for (const [name, value] of Object.entries(request.registers ?? {})) writeRegister(cpu, name, value);
+  for (const [name, value] of Object.entries(request.registers ?? {})) writeRegister(execution, cpu, name, value);
   request.prepare?.(cpu);
   cpu.rip = CODE;
   return cpu;
 }
 
 export function runCode(request: CodeRequest): CodeOutcome {
-  const space = newSpace(request);
-  const cpu = newCpu(request);
+  const bench = benchOf(request.tier ?? 'interp');
+  const { execution } = bench;
+  const space = newSpace(bench, request);
+  const cpu = newCpu(bench, request);
   const fuel = request.fuel ?? 1_000_000;
   const slice = request.slice ?? fuel;
   let retired = 0;
@@ -128,10 +144,10 @@ export function runCode(request: CodeRequest): CodeOutcome {
   return {
     exit: ended ? { kind: 'end' } : exit,
     retired,
-    register: (name) => readRegister(cpu, name),
+    register: (name) => readRegister(execution, cpu, name),
     registers: () => {
       const named = REGISTERS.filter(({ slot }) => slot !== undefined).map(({ name }) => name);
-      return Object.fromEntries([...named, 'eflags'].map((name) => [name, readRegister(cpu, name)]));
+      return Object.fromEntries([...named, 'eflags'].map((name) => [name, readRegister(execution, cpu, name)]));
     },
     memory: (address, length) => space.read(address, length),
     cpu,

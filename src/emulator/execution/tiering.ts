@@ -1,0 +1,110 @@
+/**
+ * Which code is compiled, and when: blocks that have run often, a batch at a time. What is compiled depends on nothing that the guest can see, and
+ * changes nothing of it.
+ */
+import type { ExecutionSpace } from '../executor.js';
+import type { IrBlock } from '../ir/ir.js';
+import { canCompile, compileRegions } from '../jit/compiler.js';
+import { discover, type RegionPlan } from '../jit/regions.js';
+import type { PhysicalMemory } from '../memory/physical.js';
+import { type CodeRange, type Region, RegionStore } from './region-store.js';
+import type { Runtime } from './runtime.js';
+import type { SpaceCode } from './space-code.js';
+
+/** auto: cold code is interpreted, hot code compiled. interp, compile: only the one, as far as possible. */
+export type Tier = 'auto' | 'interp' | 'compile';
+
+/** Executions of a block until it is compiled. */
+const HOT_AFTER = 64;
+/** Hot blocks that are compiled at once; the rest of them at the start of the next run. */
+const BATCH = 32;
+
+/** What tiering needs of execution. */
+export interface CodeSource {
+  readonly runtime: Runtime;
+  readonly physical: PhysicalMemory;
+  /** The block at an address of a space if it has run there; with `lift`, any that can be fetched. */
+  irAt(code: SpaceCode, ip: number, lift: boolean): IrBlock | undefined;
+  /** Whether these bytes are what is fetched there. */
+  isThere(space: ExecutionSpace, range: CodeRange): boolean;
+  /** Asks the space to tell when they change. */
+  mark(space: ExecutionSpace, range: CodeRange): void;
+}
+
+export class Tiering {
+  readonly store: RegionStore;
+  modules = 0;
+  private waiting: { code: SpaceCode; ip: number }[] = [];
+  /** Entries that cannot be compiled. */
+  private readonly refused = new Set<number>();
+
+  constructor(
+    readonly tier: Tier,
+    private readonly source: CodeSource,
+  ) {
+    this.store = new RegionStore(source.runtime.regions);
+  }
+
+  /** For blocks that are encoded from now on. */
+  get hotAfter(): number {
+    return this.tier === 'auto' ? HOT_AFTER : 0;
+  }
+
+  /** The compiled code at an address of the space, if there is or, in tier `compile`, can be any. */
+  regionAt(code: SpaceCode, ip: number): Region | undefined {
+    if (this.tier === 'interp') return undefined;
+    const known = code.findRegion(ip) ?? this.adopt(code, ip);
+    if (known !== undefined || this.tier === 'auto' || this.refused.has(ip)) return known;
+    this.compile([{ code, ip }]);
+    const made = code.findRegion(ip);
+    if (made === undefined) this.refused.add(ip);
+    return made;
+  }
+
+  /** A region that was made in another space, or before its code was withdrawn for a while. */
+  private adopt(code: SpaceCode, ip: number): Region | undefined {
+    const found = this.store.find(ip, (range) => this.source.isThere(code.space, range));
+    if (found === undefined) return undefined;
+    for (const range of found.ranges) this.source.mark(code.space, range);
+    code.addRegion(found);
+    return found;
+  }
+
+  /** The block at `ip` has run often. */
+  hot(code: SpaceCode, ip: number): void {
+    this.waiting.push({ code, ip });
+    if (this.waiting.length >= BATCH) this.compileWaiting();
+  }
+
+  compileWaiting(): void {
+    if (this.waiting.length === 0) return;
+    const { waiting } = this;
+    this.waiting = [];
+    this.compile(waiting.filter(({ code, ip }) => code.findRegion(ip) === undefined));
+  }
+
+  private compile(wanted: readonly { code: SpaceCode; ip: number }[]): void {
+    const plans: { code: SpaceCode; plan: RegionPlan }[] = [];
+    for (const { code, ip } of wanted) {
+      const plan = discover(ip, (at) => this.compilable(code, at));
+      if (plan !== undefined) plans.push({ code, plan });
+    }
+    if (plans.length === 0) return;
+    const { runtime, physical } = this.source;
+    const functions = compileRegions(
+      plans.map(({ plan }) => plan),
+      physical,
+      runtime.subroutine,
+    );
+    this.modules++;
+    for (const [i, { code, plan }] of plans.entries()) {
+      const ranges = [...plan.blocks.values()].map(({ ir }) => ({ ip: ir.ip, end: ir.end, bytes: ir.bytes }));
+      code.addRegion(this.store.add(plan.entry, ranges, functions[i] as WebAssembly.ExportValue));
+    }
+  }
+
+  private compilable(code: SpaceCode, ip: number): IrBlock | undefined {
+    const ir = this.source.irAt(code, ip, this.tier === 'compile');
+    return ir !== undefined && canCompile(ir) ? ir : undefined;
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * A region as one WebAssembly function: (cpu: i32, entry: i32) -> i32 (EXIT.*). Guest registers live in locals from the entry to the one epilogue, which
+ * every exit branches to; transfers within the region are structured control flow.
+ */
+import { SLOT } from '../../register-set.js';
+import { STATE } from '../cpu-state.js';
+import type { Subroutine } from '../ir/subroutine.js';
+import { EXIT } from '../stop.js';
+import { FunctionWriter, type Label } from '../wasm/function-writer.js';
+import { BlockWriter, type RegionContext } from './block-writer.js';
+import { flagsLiveAt } from './liveness.js';
+import type { RegionPlan } from './regions.js';
+import { RegisterFile } from './register-file.js';
+import { type Node, type Structure, structure } from './structure.js';
+import { Temporaries } from './temporaries.js';
+
+class RegionWriter implements RegionContext {
+  readonly w = new FunctionWriter(['i32', 'i32'], ['i32']);
+  readonly cpu = 0;
+  readonly fuel = this.w.local('i32');
+  readonly tlb = this.w.local('i32');
+  readonly address = this.w.local('i64');
+  readonly entry = this.w.local('i64');
+  readonly ip = this.w.local('i64');
+  private readonly kind = this.w.local('i32');
+  private readonly startFuel = this.w.local('i32');
+  readonly registers: RegisterFile;
+  readonly temporaries = new Temporaries(this.w);
+  private readonly shape: Structure;
+  private readonly live: ReadonlySet<number>;
+  private readonly loops = new Map<number, Label>();
+  private readonly merges = new Map<number, Label>();
+  private exit!: Label;
+
+  constructor(
+    private readonly plan: RegionPlan,
+    readonly subroutineIndex: (sub: Subroutine) => number,
+  ) {
+    this.registers = new RegisterFile(this.w, plan);
+    this.shape = structure(plan);
+    this.live = flagsLiveAt(plan);
+  }
+
+  write(): FunctionWriter {
+    const { w, plan } = this;
+    this.prologue();
+    this.exit = w.block();
+    new BlockWriter(this.blockAt(plan.entry), this).pay(this.price(plan.entry), plan.entry);
+    this.tree(this.shape.root);
+    w.unreachable();
+    w.end();
+    this.epilogue();
+    return w;
+  }
+
+  private prologue(): void {
+    const { w } = this;
+    w.get(this.cpu);
+    w.memory([0x28], STATE.FUEL);
+    w.tee(this.fuel);
+    w.set(this.startFuel);
+    w.get(this.cpu);
+    w.memory([0x28], STATE.TLB_READ);
+    w.set(this.tlb);
+    this.registers.loadAll(this.cpu);
+  }
+
+  private epilogue(): void {
+    const { w } = this;
+    this.registers.storeWritten(this.cpu);
+    w.get(this.cpu);
+    w.get(this.ip);
+    w.memory([0x37], SLOT.RIP);
+    w.get(this.cpu);
+    w.get(this.fuel);
+    w.memory([0x36], STATE.FUEL);
+    w.get(this.cpu);
+    w.get(this.cpu);
+    w.memory([0x29], STATE.RETIRED_COMPILED);
+    w.get(this.startFuel);
+    w.get(this.fuel);
+    w.op(0x6b, 0xad, 0x7c); // i32.sub, extend_u, i64.add
+    w.memory([0x37], STATE.RETIRED_COMPILED);
+    w.get(this.kind);
+  }
+
+  private blockAt(ip: number) {
+    const block = this.plan.blocks.get(ip);
+    if (block === undefined) throw new Error(`the region has no block at ${ip.toString(16)}`);
+    return block;
+  }
+
+  private price(ip: number): number {
+    return BlockWriter.price(this.blockAt(ip));
+  }
+
+  /** A node and everything that it dominates. */
+  private tree(node: Node): void {
+    const merges = node.children.filter(({ isMerge }) => isMerge);
+    if (node.isLoop) this.loops.set(node.ip, this.w.loop());
+    this.within(node, merges);
+    if (node.isLoop) this.w.end();
+  }
+
+  /** The node's code inside one block for each merge point, the first in reverse postorder innermost. */
+  private within(node: Node, merges: readonly Node[]): void {
+    const last = merges.at(-1);
+    if (last === undefined) return new BlockWriter(this.blockAt(node.ip), this).write();
+    this.merges.set(last.ip, this.w.block());
+    this.within(node, merges.slice(0, -1));
+    this.w.end();
+    this.tree(last);
+  }
+
+  leave(kind: number): void {
+    this.w.i32(kind);
+    this.w.set(this.kind);
+    this.w.br(this.exit);
+  }
+
+  transfer(from: BlockWriter, target: number): void {
+    const how = this.shape.edge(from.block.ir.ip, target);
+    if (how === 'leave') return from.leaveAt(EXIT.NEXT, target, 0);
+    from.pay(this.price(target), target);
+    if (this.live.has(target)) from.storeFlags();
+    if (how === 'inline') return this.tree(this.shape.node(target) as Node);
+    const label = (how === 'back' ? this.loops : this.merges).get(target);
+    if (label === undefined) throw new Error(`nothing encloses the way to ${target.toString(16)}`);
+    this.w.br(label);
+  }
+}
+
+/** Writes a region's function. `subroutineIndex`: function indices in its module. */
+export function writeRegion(plan: RegionPlan, subroutineIndex: (sub: Subroutine) => number): FunctionWriter {
+  return new RegionWriter(plan, subroutineIndex).write();
+}
+
+/** The subroutines that a region calls. */
+export function subroutinesOf(plan: RegionPlan, into: Set<Subroutine>): void {
+  for (const { ir } of plan.blocks.values()) {
+    for (const { ops } of ir.insns) for (const { sub } of ops) if (sub !== undefined) into.add(sub);
+  }
+}
