@@ -98,7 +98,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     cpu.setInt(STATE.FUEL, fuel);
     this.missCount = 0;
     if (fuel > 1) this.tiering.compileWaiting();
-    let next: Next = fuel === 1 ? this.single(cpu, code) : 0;
+    let next = fuel === 1 ? this.single(cpu, code) : this.begin(cpu, code);
     while (typeof next === 'number') {
       if (cpu.int(STATE.FUEL) === 0) return FUEL_EXIT;
       next = this.serve(cpu, code, this.runtime.run(cpu.base, next));
@@ -161,6 +161,11 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   }
 
   // ---- code ----
+
+  /** A slice may begin within a block: no region shall be made for its rest. */
+  private begin(cpu: CpuState, code: SpaceCode): Next {
+    return code.findRegion(cpu.rip) === undefined ? this.interpret(cpu, code) : 0;
+  }
 
   /** There is no code at ip in the jump cache. */
   private provide(cpu: CpuState, code: SpaceCode): Next {

@@ -1,0 +1,35 @@
+/** Interpreter and compiled code agree in every register, in memory and in what has retired, wherever slices end. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { AREA_BYTES, type CodeRequest, DATA, runCode, STACK } from '../x86/run-code.js';
+import { programs, registerValues } from './programs.js';
+
+/** Comparing strings is a hundred times faster than comparing arrays element by element. */
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+function everything(request: CodeRequest): object {
+  const after = runCode(request);
+  return {
+    exit: after.exit,
+    retired: after.retired,
+    registers: after.registers(),
+    data: hex(after.memory(DATA, AREA_BYTES)),
+    stack: hex(after.memory(STACK, AREA_BYTES)),
+  };
+}
+
+test('random programs end alike in all tiers and for all slices', () => {
+  fc.assert(
+    fc.property(programs, registerValues, fc.integer({ min: 1, max: 60 }), (code, values, slice) => {
+      const registers = { ...values, rdi: BigInt(DATA + 0x1ff0), rbp: BigInt(DATA + AREA_BYTES - 140) };
+      const request = { code, registers, fuel: 20_000 };
+      const expected = everything({ ...request, tier: 'interp' });
+      expect(everything({ ...request, tier: 'compile' })).toEqual(expected);
+      expect(everything({ ...request, tier: 'auto', slice: 2000 })).toEqual(expected);
+      expect(everything({ ...request, tier: 'compile', slice })).toEqual(expected);
+    }),
+    { numRuns: 80 },
+  );
+});
