@@ -1,5 +1,6 @@
-/** A gateway with nothing behind it, for machines without an outside: no file exists, the inherited descriptors are closed. */
+/** A gateway with nothing behind it, for machines without an outside: the root directory is empty, the inherited descriptors are closed. */
 import { EBADF, ENOENT, ENOTTY } from '../kernel/errno.js';
+import type { FileStat } from '../kernel/file/stat.js';
 import type { Host, HostFiles, HostStreams } from './host.js';
 
 const noent = (): number => -ENOENT;
@@ -7,12 +8,16 @@ const nobody = (): never => {
   throw new Error('a handle of a host that opens nothing');
 };
 
+const EMPTY_ROOT: FileStat = {
+  device: 1, inode: 1, mode: 0o040755, links: 2, uid: 0, gid: 0, rdevice: 0, size: 0, blockSize: 4096, blocks: 0, accessed: 0n, modified: 0n, changed: 0n, born: 0n,
+}; // biome-ignore format: a table
+
 const FILES: HostFiles = {
   open: noent,
-  lstat: noent,
+  lstat: (path) => (path === '/' ? EMPTY_ROOT : -ENOENT),
   statfs: noent,
   readlink: noent,
-  readdir: noent,
+  readdir: (path) => (path === '/' ? [] : -ENOENT),
   mkdir: noent,
   mknod: noent,
   rmdir: noent,

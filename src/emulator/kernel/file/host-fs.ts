@@ -7,14 +7,14 @@ import { O, type OpenFile, statusFlags } from './open-file.js';
 import { type FileStat, isDirectory } from './stat.js';
 
 export class HostFileSystem implements FileSystem {
-  readonly type = 'ext4';
   readonly changes: FileSystemChanges;
   private readonly files: HostFiles;
 
-  /** `at`: where it is mounted. Paths are the same in the machine and for the gateway. */
+  /** `at`: where it is mounted. Paths are the same in the machine and for the gateway. `type`: what it is called. */
   constructor(
     { files }: Host,
     private readonly at = '/',
+    readonly type = 'ext4',
   ) {
     this.files = files;
     this.changes = new HostChanges(files, (path) => this.host(path));

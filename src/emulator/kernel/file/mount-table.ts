@@ -14,5 +14,5 @@ export function mountAll(machine: Machine): void {
   mounts.add('/proc', procFileSystem(machine), 'proc', 'rw,nosuid,nodev,noexec,relatime');
   mounts.add('/sys', sysFileSystem(machine), 'sysfs', 'ro,nosuid,nodev,noexec,relatime');
   mounts.add('/dev/pts', devptsFileSystem(machine), 'devpts', 'rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=000');
-  mounts.add('/dev/shm', new HostFileSystem(host, '/dev/shm'), 'tmpfs', 'rw,nosuid,nodev,relatime');
+  mounts.add('/dev/shm', new HostFileSystem(host, '/dev/shm', 'tmpfs'), 'tmpfs', 'rw,nosuid,nodev,relatime');
 }

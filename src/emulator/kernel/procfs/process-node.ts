@@ -1,7 +1,7 @@
 /** The directory of a process, or of one of its threads, in /proc (fs/proc/base.c, fd.c). */
 
 import type { Tid } from '../../../types.js';
-import { pathBytes, pathText } from '../../host/path-text.js';
+import { pathText } from '../../host/path-text.js';
 import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
 import { EACCES, EINVAL, ENOENT } from '../errno.js';
@@ -226,5 +226,5 @@ export function processNode(machine: Machine, process: Process, viewer: Process)
 
 /** A name in /proc/self and /proc/thread-self. */
 export function selfLink(target: string): LinkNode {
-  return { kind: 'link', target, size: pathBytes(target).length };
+  return { kind: 'link', target };
 }
