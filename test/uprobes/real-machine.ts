@@ -1,0 +1,132 @@
+/** Programs on the real emulator with a probe engine beside them, and a record of all that a program can see of itself. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { NO_HOOKS } from '../../src/emulator/hooks.js';
+import type { ExitStatus, Process } from '../../src/emulator/process.js';
+import { UprobesPort } from '../../src/inferior/uprobes-port.js';
+import { DEFAULT_MACHINE, type MachineOptions } from '../../src/options.js';
+import { createGuestMachine, type GuestMachine } from '../../src/server/guest-machine.js';
+import type { EngineOptions } from '../../src/uprobes/core.js';
+import { UprobeEngine } from '../../src/uprobes/engine.js';
+import type { Caller, HostThread } from '../../src/uprobes/port.js';
+import { buildGuest, type NOSTDLIB } from '../guests/build.js';
+
+export interface Program {
+  readonly guest: GuestMachine;
+  readonly process: Process;
+  readonly engine: UprobeEngine;
+  readonly port: UprobesPort;
+  /** Sees everybody. */
+  readonly caller: Caller;
+  /** How it ended. */
+  status: ExitStatus | undefined;
+  /** Digest of its memory when it ended. */
+  memory: string | undefined;
+}
+
+const SMALL: MachineOptions = { ...DEFAULT_MACHINE, maxMemory: 1 << 26, epoch: 0, network: false, fastSleep: true };
+
+/** Starts it; nothing has run. */
+export function start(
+  path: string,
+  options: Partial<EngineOptions> = {},
+  machine: Partial<MachineOptions> = {},
+): Program {
+  const guest = createGuestMachine({ ...SMALL, ...machine });
+  const process = guest.starter.start({
+    path,
+    argv: [path],
+    environment: [],
+    directory: undefined,
+    randomise: false,
+  });
+  if ('errno' in process) throw new Error(`${path}: errno ${process.errno}`);
+  const port = new UprobesPort({
+    machine: guest.machine,
+    agentMachine: () => {
+      throw new Error('no conditions here');
+    },
+    isStepping: () => false,
+  });
+  const engine = new UprobeEngine({ processes: () => port.processes(), returnJumpWeight: 1 }, options);
+  const caller: Caller = {
+    resolve: (pid) => port.processes().find((view) => (view.pid as number) === pid),
+    mayProbe: () => true,
+    privileged: true,
+  };
+  const program: Program = { guest, process, engine, port, caller, status: undefined, memory: undefined };
+  guest.machine.hooks = {
+    ...NO_HOOKS,
+    breakpoint: (thread) => engine.breakpoint(port.thread(thread)),
+    settle: (thread, exit) => engine.settle(port.thread(thread), exit),
+    fork(parent, child) {
+      if (parent.process.space === child.process.space) engine.cloned(port.thread(parent), port.thread(child));
+      else engine.forked(port.thread(parent), port.thread(child));
+      return 'go';
+    },
+    clone(parent, child) {
+      engine.cloned(port.thread(parent), port.thread(child));
+      return 'go';
+    },
+    exec(thread) {
+      engine.execed(port.thread(thread), false);
+      return 'go';
+    },
+    threadExit(thread) {
+      engine.threadExited(port.thread(thread));
+      return 'go';
+    },
+    processExit(ended, status) {
+      engine.processExited(port.process(ended));
+      if (ended === process) program.status = status;
+      return 'go';
+    },
+    spaceGone(ending) {
+      if (ending === process) program.memory = digest(program);
+      engine.spaceGone(port.space(ending));
+    },
+  };
+  return program;
+}
+
+/** Runs to the end of all processes; sleeps take no time. */
+export function finish({ guest: { machine } }: Program, piece = 100_000): void {
+  for (let i = 0; i < 500_000; i++) {
+    const result = machine.run(piece);
+    if (result.kind === 'exited') return;
+    if (result.kind === 'idle' && result.deadline !== undefined) machine.clock.jumpTo(result.deadline);
+    if (result.kind === 'idle' && result.deadline === undefined) throw new Error('everybody sleeps for ever');
+  }
+  throw new Error('the program does not end');
+}
+
+const GPRS = 16;
+
+/** ip, general registers and flags, as text. */
+export function registers(thread: HostThread): string {
+  const values = Array.from({ length: GPRS }, (_, i) => thread.readGpr(i).toString(16));
+  return `${thread.ip.toString(16)}: ${values.join(' ')} ${thread.readFlags().toString(16)}`;
+}
+
+/** Digest of all writable memory. */
+function digest(program: Program): string {
+  const hash = createHash('sha256');
+  const { space } = program.port.process(program.process);
+  for (const { start: from, end, writable } of space.vmas()) {
+    if (!writable) continue;
+    const bytes = new Uint8Array(end - from);
+    space.read(from, bytes);
+    hash.update(from.toString(16)).update(bytes);
+  }
+  return hash.digest('hex');
+}
+
+/** Addresses of all instructions in the program's text, as objdump sees them. */
+export function boundaries(path: string): number[] {
+  const text = execFileSync('objdump', ['-d', '--no-show-raw-insn', '-j', '.text', path], { encoding: 'utf8' });
+  return [...text.matchAll(/^\s+([0-9a-f]+):\t/gm)].map(([, address]) => Number.parseInt(address ?? '', 16));
+}
+
+export function build(source: string, flags: typeof NOSTDLIB): string {
+  return buildGuest({ source, flags });
+}
