@@ -104,9 +104,17 @@ export class NodeStreams implements HostStreams {
 
   windowSize(fd: number): WindowSize | undefined {
     if (this.kind(fd) !== 'terminal') return undefined;
-    this.terminalOutput ??= new WriteStream(this.host(fd));
+    this.terminalOutput ??= this.openOutput(fd);
     const [columns, rows] = this.terminalOutput.getWindowSize();
     return { rows, columns };
+  }
+
+  /** Only the process's own streams follow the size of the window. */
+  private openOutput(fd: number): WriteStream {
+    const descriptor = this.host(fd);
+    const output = [process.stdout, process.stderr].find((own) => own.isTTY && own.fd === descriptor);
+    output?.on('resize', () => this.events.post(`fd ${fd}`));
+    return output ?? new WriteStream(descriptor);
   }
 
   setRaw(fd: number, raw: boolean): number {

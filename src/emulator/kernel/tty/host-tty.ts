@@ -34,6 +34,7 @@ export class HostTty extends Tty implements Watcher {
     super(machine, CONSOLE, CONSOLE_PATH);
     this.termios = { ...STANDARD, iflag: STANDARD.iflag | IFLAG.IUTF8 };
     machine.hostKeys.set(`fd ${input}`, this.key);
+    machine.hostKeys.set(`fd ${outputFd}`, this.key);
     machine.watch(this.key, this);
     this.size = this.hostSize() ?? this.size;
   }

@@ -238,6 +238,7 @@ export class LineDiscipline {
   }
 
   private kill(): true {
+    if (this.partial.length === 0) return true;
     if (!this.has(LFLAG.ECHO)) this.partial = [];
     else if (this.has(LFLAG.ECHOK) && this.has(LFLAG.ECHOKE) && this.has(LFLAG.ECHOE)) this.erase(this.partial.length);
     else {

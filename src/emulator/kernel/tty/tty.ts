@@ -30,6 +30,8 @@ export abstract class Tty implements DisciplineOwner {
   protected readonly discipline = new LineDiscipline(this);
   private readonly output = new OutputProcessor();
   private stopped = false;
+  /** Echo that waits for XON. */
+  private heldEcho: number[] = [];
 
   constructor(
     protected readonly machine: Machine,
@@ -68,7 +70,8 @@ export abstract class Tty implements DisciplineOwner {
   }
 
   echo(bytes: readonly number[]): void {
-    this.transmit(bytes.flatMap((byte) => this.output.process(this.termios, byte)));
+    if (this.stopped) this.heldEcho.push(...bytes);
+    else this.transmit(bytes.flatMap((byte) => this.output.process(this.termios, byte)));
   }
 
   get canWrite(): boolean {
@@ -77,7 +80,9 @@ export abstract class Tty implements DisciplineOwner {
 
   /** XOFF, XON; TCXONC. */
   pause(stopped: boolean): void {
+    if (this.stopped === stopped) return;
     this.stopped = stopped;
+    if (!stopped) this.echo(this.heldEcho.splice(0));
     this.changed();
   }
 
