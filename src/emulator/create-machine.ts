@@ -1,5 +1,6 @@
 /** Puts a machine together from its parts. The one place inside the emulator that knows them all. */
 import type { CpuState } from './cpu-state.js';
+import type { Tier } from './execution/tiering.js';
 import { Execution } from './execution.js';
 import type { HelperEnvironment } from './guest-arch.js';
 import type { Host } from './host/host.js';
@@ -21,6 +22,7 @@ const WASM_PAGE = 0x1_0000;
 
 export interface MachineRequest extends Omit<MachineConfig, 'limits' | 'hostname' | 'epoch'> {
   readonly host: Host;
+  readonly tier: Tier;
   /** CLOCK_REALTIME at the start; undefined: the host's. */
   readonly epoch?: MachineConfig['epoch'] | undefined;
 }
@@ -32,7 +34,7 @@ export interface AssembledMachine {
 }
 
 /** A machine with its root process and its file systems, and no program. Throws when the host has not enough memory. */
-export function createMachine({ host, epoch = host.inputs.epoch, ...config }: MachineRequest): AssembledMachine {
+export function createMachine({ host, tier, epoch = host.inputs.epoch, ...config }: MachineRequest): AssembledMachine {
   const size = Math.min(2 ** 32, FRAMES_BASE + Math.ceil(config.maxMemory / WASM_PAGE) * WASM_PAGE);
   const physical = new PhysicalMemory(size);
   const memory = new MachineMemory(physical);
@@ -41,7 +43,7 @@ export function createMachine({ host, epoch = host.inputs.epoch, ...config }: Ma
     tsc: BigInt(machine.timestamp(cpu)),
     model: config.cpu,
   });
-  const execution = new Execution({ physical, arch: x86, model: config.cpu, environment });
+  const execution = new Execution({ physical, arch: x86, model: config.cpu, environment, tier });
   memory.listener = execution;
   const machine = new Machine({
     config: { ...config, epoch, limits: defaultLimits(), hostname: host.inputs.hostname },

@@ -34,6 +34,8 @@ export interface ExecutionConfig {
 
 /** For `--stats`. */
 export interface ExecutionStatistics {
+  /** Instructions retired in compiled code; all others in the interpreter. */
+  readonly compiled: number;
   readonly blocks: number;
   readonly regions: number;
   readonly modules: number;
@@ -69,6 +71,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   private missIp = -1;
   private missFuel = -1;
   private missCount = 0;
+  private compiled = 0;
 
   constructor(private readonly config: ExecutionConfig) {
     this.physical = config.physical;
@@ -87,7 +90,12 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   }
 
   get statistics(): ExecutionStatistics {
-    return { blocks: this.store.made, regions: this.tiering.store.made, modules: this.tiering.modules };
+    return {
+      compiled: this.compiled,
+      blocks: this.store.made,
+      regions: this.tiering.store.made,
+      modules: this.tiering.modules,
+    };
   }
 
   run(cpu: CpuState, space: ExecutionSpace, fuel: number): Exit {
@@ -100,9 +108,10 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     if (fuel > 1) this.tiering.compileWaiting();
     let next = fuel === 1 ? this.single(cpu, code) : this.begin(cpu, code);
     while (typeof next === 'number') {
-      if (cpu.int(STATE.FUEL) === 0) return FUEL_EXIT;
-      next = this.serve(cpu, code, this.runtime.run(cpu.base, next));
+      next = cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.serve(cpu, code, this.runtime.run(cpu.base, next));
     }
+    this.compiled += cpu.num(STATE.RETIRED_COMPILED);
+    cpu.setNum(STATE.RETIRED_COMPILED, 0);
     return next;
   }
 

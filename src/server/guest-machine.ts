@@ -50,6 +50,7 @@ export function createGuestMachine(
   const host = new NodeHost({ root: options.root, noNetwork: !options.network, descriptors });
   const assembled = createMachine({
     host,
+    tier: options.tier,
     epoch: epochOf(options.epoch),
     seed: options.seed,
     sliceLength: options.sliceLength,
@@ -92,8 +93,18 @@ export function createGuestMachine(
     ...assembled,
     starter: { start, fileIn },
     environment: new Map(host.inputs.environ.map((entry) => splitVariable(pathText(entry)))),
-    statistics: () => [`${machine.clock.retired} instructions retired`],
+    statistics: () => statistics(assembled),
   };
+}
+
+function statistics({ machine, execution }: AssembledMachine): string[] {
+  const { retired } = machine.clock;
+  const { compiled, blocks, regions, modules } = execution.statistics;
+  const percent = retired === 0 ? 0 : (100 * compiled) / retired;
+  return [
+    `${retired} instructions retired, ${percent.toFixed(1)} % of them in compiled code`,
+    `${blocks} blocks lifted, ${regions} regions compiled in ${modules} modules`,
+  ];
 }
 
 function splitVariable(entry: string): [string, string] {
