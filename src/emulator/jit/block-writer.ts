@@ -24,6 +24,7 @@ import {
 } from './expression.js';
 import type { RegionBlock } from './regions.js';
 import { type CachedRegister, pushMerged, type RegisterFile, readPart } from './register-file.js';
+import { type ExpandedOp, type ShortcutValues, withShortcuts } from './shortcut.js';
 import type { Temporaries } from './temporaries.js';
 
 /** What the writer of a region offers to the writers of its blocks. */
@@ -56,7 +57,11 @@ interface Computed {
   expression: Expression;
   /** Reads by later ops of the instruction. */
   uses: number;
+  /** For the bits of a number: the number itself. */
+  float?: Expression;
 }
+
+type LocalExpression = Extract<Expression, { kind: 'local' }>;
 
 export class BlockWriter {
   private values = new Map<number, Computed>();
@@ -148,8 +153,9 @@ export class BlockWriter {
 
   private writeInsn(insn: IrInsn): void {
     this.values = new Map();
-    const uses = countUses(insn.ops);
-    for (const one of insn.ops) this.writeOp(one, uses);
+    const ops = withShortcuts(insn.ops);
+    const uses = countUses(ops);
+    for (const one of ops) this.writeOp(one, uses);
     this.releaseTemporaries();
   }
 
@@ -163,8 +169,9 @@ export class BlockWriter {
     }
   }
 
-  private writeOp(one: IrOp, uses: ReadonlyMap<number, number>): void {
+  private writeOp(one: ExpandedOp, uses: ReadonlyMap<number, number>): void {
     const { row } = one;
+    if (one.sub !== undefined && one.shortcut !== undefined) return this.tryShortcut(one, one.sub, one.shortcut, uses);
     if (one.sub !== undefined) return this.callSubroutine(one, one.sub, uses);
     switch (row.kind) {
       case 'const':
@@ -255,7 +262,9 @@ export class BlockWriter {
 
   private set(slot: number, size: number, one: IrOp): void {
     const { w, region } = this;
-    const value = this.use(one.args[0] as Value);
+    const argument = one.args[0] as Value;
+    const float = this.values.get(argument.id)?.float;
+    const value = this.use(argument);
     const register = region.registers.at(slot);
     if (register === undefined) {
       w.get(region.cpu);
@@ -266,7 +275,7 @@ export class BlockWriter {
       this.storeFlags();
       this.pending = undefined;
     }
-    pushMerged(w, register, slot, size, value);
+    pushMerged(w, register, slot, size, register.type === 'v128' && float !== undefined ? float : value);
     this.preserve(register);
     w.set(register.local);
   }
@@ -340,6 +349,45 @@ export class BlockWriter {
   }
 
   // ---- control ----
+
+  /** Calls a subroutine only where its shortcut does not hold. */
+  private tryShortcut(one: IrOp, sub: Subroutine, shortcut: ShortcutValues, uses: ReadonlyMap<number, number>): void {
+    const { w, region } = this;
+    const [type, ...others] = sub.results as [WasmType, ...WasmType[]];
+    const float = shortcut.float === undefined ? undefined : this.copy(this.use(shortcut.float));
+    const value = this.copy(this.use(shortcut.result));
+    const rest = others.map((other) => this.copy(constant(other === 'i64' ? 'i64' : 'i32', 0)));
+    push(w, this.use(shortcut.holds));
+    w.op(0x45);
+    w.if();
+    w.get(region.cpu);
+    for (const arg of one.args) push(w, this.use(arg));
+    w.call(region.subroutineIndex(sub));
+    for (const { local: index } of rest.toReversed()) w.set(index);
+    w.set(value.local);
+    if (float !== undefined) {
+      push(w, value);
+      w.op(float.type === 'f32' ? 0xbe : 0xbf);
+      w.set(float.local);
+    }
+    if (shortcut.faults) {
+      push(w, rest[0] as LocalExpression);
+      this.interpretIf();
+    }
+    w.end();
+    for (const [i, result] of (one.results ?? []).entries()) {
+      this.define(result, i === 0 ? local(type, value.local) : (rest[i - 1] as LocalExpression), uses);
+    }
+    const known = one.result === undefined ? undefined : this.values.get(one.result.id);
+    if (known !== undefined && float !== undefined) known.float = float;
+  }
+
+  /** A temporary of its own for a value. */
+  private copy(expression: Expression): LocalExpression {
+    const held = this.hold(expression);
+    if (held.kind !== 'local') throw new Error('a copy is a local');
+    return held;
+  }
 
   private callSubroutine(one: IrOp, sub: Subroutine, uses: ReadonlyMap<number, number>): void {
     const { w, region } = this;

@@ -106,6 +106,8 @@ const LANES: Readonly<Record<number, readonly [type: WasmType, extract: number, 
   8: ['i64', 0x1d, 0x1e],
 };
 
+const FLOAT_REPLACE: Readonly<Partial<Record<WasmType, number>>> = { f32: 0x20, f64: 0x22 };
+
 function readLane(whole: Expression, offset: number, size: number): Expression {
   if (size === 16) return whole;
   const lane = LANES[size];
@@ -136,5 +138,6 @@ function pushLane(w: FunctionWriter, whole: Expression, offset: number, size: nu
   if (size === 16) return push(w, value);
   const lane = LANES[size];
   if (lane === undefined || offset % size !== 0) throw new Error(`no lane of ${size} bytes at ${offset}`);
-  push(w, op('v128', [0xfd, lane[2], offset / size], whole, value));
+  const replace = FLOAT_REPLACE[value.type] ?? lane[2];
+  push(w, op('v128', [0xfd, replace, offset / size], whole, value));
 }
