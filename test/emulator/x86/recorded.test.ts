@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { CpuState } from '../../../src/emulator/cpu-state.js';
+import type { Tier } from '../../../src/emulator/execution/tiering.js';
 import { SLOT } from '../../../src/register-set.js';
 import { CASES, Digest, IMAGE, MEMORY_BYTES, makeState, type State } from './recorded/states.js';
 import { type CodeOutcome, DATA, runCode } from './run-code.js';
@@ -69,13 +70,14 @@ function after(outcome: CodeOutcome): State {
   };
 }
 
-function digestOf(code: Uint8Array): string {
+function digestOf(code: Uint8Array, tier: Tier): string {
   const digest = new Digest();
   for (let i = 0; i < CASES; i++) {
     const state = makeState(i);
     const { rax, rcx, rdx, flags, memory } = state;
     const outcome = runCode({
       code,
+      tier,
       registers: { rax, rcx, rdx, rdi: BigInt(DATA), eflags: flags | 0x202n },
       memory: [{ address: DATA, bytes: memory }],
       prepare: (cpu) => load(cpu, state),
@@ -87,8 +89,10 @@ function digestOf(code: Uint8Array): string {
   return digest.text;
 }
 
-describe.each(['vector', 'x87', 'v3'])('%s', (name) => {
-  test.each(table(name))('$text', ({ code, digest }) => {
-    expect(digestOf(code)).toBe(digest);
+describe.each(['interp', 'compile'] as const)('%s', (tier) => {
+  describe.each(['vector', 'x87', 'v3'])('%s', (name) => {
+    test.each(table(name))('$text', ({ code, digest }) => {
+      expect(digestOf(code, tier)).toBe(digest);
+    });
   });
 });
