@@ -23,6 +23,15 @@ function dropLines(why: string, pattern: RegExp): Rule {
 const RULES: readonly Rule[] = [
   dropLines('the vDSO is the kernel’s gift, and an emulator need not make it', /AT_SYSINFO_EHDR|\[vdso\]/),
   dropLines('the pages of the vDSO’s data', /\[vvar(?:_vclock)?\]/),
+  dropLines(
+    'gdb looks for the vDSO’s debug file by its build id',
+    /^Reading \/usr\/lib\/debug\/\.build-id\/.*\.debug from remote target/,
+  ),
+  dropLines(
+    'comes with the first file that is read, which may be that one',
+    /File transfers from remote targets can be slow/,
+  ),
+  replace('gdb names the file as soon as there are two, and the vDSO is one', /( in section \.\w+) of \S+/g, '$1'),
   dropLines('says what this processor can do', /AT_HWCAP2?\b/),
   dropLines('grows with the register state of this processor', /AT_MINSIGSTKSZ/),
   replace(

@@ -41,8 +41,11 @@ export function mapLine(vma: Vma): string {
   return name === '' ? `${front}\n` : `${front.padEnd(NAME_COLUMN)} ${name}\n`;
 }
 
+/** Every process has it, above all that it can map (get_gate_vma): debuggers know the list by it. Nobody has called into it since glibc 2.14. */
+const VSYSCALL = 'ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n';
+
 export function maps(space: AddressSpace): string {
-  return space.vmas.all().map(mapLine).join('');
+  return space.vmas.all().map(mapLine).join('') + VSYSCALL;
 }
 
 /** Pages are counted as the process's own; what shares them is not looked for. */
