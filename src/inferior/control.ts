@@ -65,7 +65,9 @@ export class Control {
     record.traceSteps = [];
     const { scheduler } = this.machine;
     this.facts.resumed(thread, action.kind === 'continue' ? 'continue' : 'step');
-    scheduler.release(thread, threadAction(action), action.kind === 'range' ? 0 : action.signal);
+    const signal = action.kind === 'range' || record.takesNoSignal ? 0 : action.signal;
+    record.takesNoSignal = false;
+    scheduler.release(thread, threadAction(action), signal);
   }
 
   /** Non-stop: a `stop` action. */
@@ -158,10 +160,18 @@ export class Control {
     if (event.kind === 'interrupt') return this.takeInterrupt();
     const report = this.translate(event);
     if (report === undefined) return;
+    if ('thread' in event) this.noteKind(event.thread, report);
     // Held already, unless an earlier event of the same instruction was reported and the thread let go since.
     if ('thread' in event && event.thread.state !== 'dead') this.machine.scheduler.hold(event.thread);
     this.add(report);
     if (!this.nonStop) this.holdAll();
+  }
+
+  /** Events of a debugger's own, and the step into a handler, are reported by the kernel without a signal that could be replaced. */
+  private noteKind(thread: Thread, { kind }: StopEvent): void {
+    const record = this.debugged.record(thread);
+    const enteredHandler = kind === 'stepped' && thread.retired === record.retiredAtResume;
+    record.takesNoSignal = enteredHandler || NOTIFICATIONS.has(kind);
   }
 
   private takeInterrupt(): void {
@@ -215,6 +225,11 @@ export class Control {
     }
   }
 }
+
+/** Made by ptrace_event in the kernel. */
+const NOTIFICATIONS: ReadonlySet<StopEvent['kind']> = new Set([
+  'fork', 'vfork', 'vfork-done', 'exec', 'thread-created', 'thread-exited',
+] as const); // biome-ignore format: a table
 
 function ending(process: Process, status: NonNullable<Process['status']>): StopEvent {
   const { pid } = process;

@@ -30,6 +30,8 @@ export interface ThreadRecord {
   /** `retired` when it was let go the last time: a step begins with the instruction itself, whatever breakpoint is on it. */
   retiredAtResume: number;
   traceSteps: TraceSteps[];
+  /** Its present stop is none that a signal can be given to: the kernel ignores what a debugger resumes it with (ptrace_notify). */
+  takesNoSignal: boolean;
 }
 
 export class Debugged {
@@ -79,7 +81,7 @@ export class Debugged {
   record(thread: Thread): ThreadRecord {
     const known = this.records.get(thread);
     if (known !== undefined) return known;
-    const record: ThreadRecord = { stop: undefined, retiredAtResume: -1, traceSteps: [] };
+    const record: ThreadRecord = { stop: undefined, retiredAtResume: -1, traceSteps: [], takesNoSignal: false };
     this.records.set(thread, record);
     return record;
   }

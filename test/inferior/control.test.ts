@@ -149,6 +149,25 @@ describe('signals', () => {
   });
 });
 
+test('a step into a handler takes no signal: there is none that it could replace', () => {
+  const debugged = debug(function* () {
+    yield sys(NR.sigaction, SIG.USR1, act, 0, 8);
+    const pid = yield sys(NR.getpid);
+    yield sys(NR.kill, pid, SIG.USR1);
+    yield sys(NR.exitGroup, 0);
+  });
+  let entered = 0;
+  const act = debugged.guest.action(function* () {
+    entered++;
+    yield work(3);
+  });
+  const { continue: go, go: resume, main } = debugged;
+  go();
+  expect(resume({ kind: 'step', thread: main, signal: SIG.USR1 })).toMatchObject({ kind: 'stepped' });
+  expect(go(SIG.USR1)).toMatchObject({ kind: 'exited', code: 0 });
+  expect(entered).toBe(1);
+});
+
 describe('Ctrl-C', () => {
   test('stops a thread that never ends, as if SIGINT had come', () => {
     const { inferior, main, go } = debug(function* () {
