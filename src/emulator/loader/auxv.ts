@@ -8,7 +8,7 @@ const CLOCK_TICKS = 100;
 
 const AT = {
   NULL: 0, PHDR: 3, PHENT: 4, PHNUM: 5, PAGESZ: 6, BASE: 7, FLAGS: 8, ENTRY: 9, UID: 11, EUID: 12, GID: 13, EGID: 14, PLATFORM: 15, HWCAP: 16, CLKTCK: 17, SECURE: 23,
-  RANDOM: 25, EXECFN: 31, MINSIGSTKSZ: 51,
+  RANDOM: 25, EXECFN: 31, SYSINFO_EHDR: 33, MINSIGSTKSZ: 51,
 } as const; // biome-ignore format: a table
 
 /** (type, value) pairs with the closing AT_NULL. */
@@ -20,15 +20,23 @@ export interface Placed {
   readonly bias: number;
 }
 
-/** In the order of the kernel; without a vDSO, and without what only the vDSO or restartable sequences need. */
+/** What a fresh address space holds. */
+export interface PlacedObjects {
+  readonly main: Placed;
+  readonly linker: Placed | undefined;
+  /** Address of the vDSO's header. */
+  readonly vdso: number;
+}
+
+/** In the order of the kernel; without what only restartable sequences need. */
 export function auxvOf(
   { machine, process: { credentials } }: LoadRequest,
-  { program, bias }: Placed,
-  linker: Placed | undefined,
+  { main: { program, bias }, linker, vdso }: PlacedObjects,
   addresses: { fileName: number; platform: number; random: number },
 ): Auxv {
   const { facts } = machine.abi;
   const pairs: [number, number][] = [
+    [AT.SYSINFO_EHDR, vdso],
     [AT.MINSIGSTKSZ, facts.minimumSignalStack],
     [AT.HWCAP, facts.hwcap],
     [AT.PAGESZ, PAGE],

@@ -13,12 +13,13 @@ import type {
   LoadRequest,
   ProgramLoader,
 } from '../program-loader.js';
-import { auxvOf, type Placed } from './auxv.js';
+import { auxvOf, type Placed, type PlacedObjects } from './auxv.js';
 import { type Layout, layoutFor, STATIC_PIE_HEAP } from './layout.js';
 import { type ElfProgram, readHead, readProgram } from './program-file.js';
 import { interpreterOf, isScript } from './script.js';
 import { alignmentOf, extentOf, fits, mapSegments } from './segments.js';
 import { buildStack, type FirstStack } from './stack.js';
+import { mapVdso } from './vdso.js';
 
 const AT_FDCWD = -100;
 /** Scripts that are run by scripts (exec_binprm). */
@@ -124,7 +125,9 @@ export class LinuxLoader implements ProgramLoader {
       [main, second].every((placed) => {
         return placed === undefined || mapSegments(space, placed.program, placed.bias);
       });
-    const stack = isPlaced ? this.stack(request, space, argv, layout, main, second) : undefined;
+    const vdso = isPlaced ? mapVdso(space) : undefined;
+    const objects = vdso === undefined ? undefined : { main, linker: second, vdso };
+    const stack = objects && this.stack(request, space, argv, layout, objects);
     if (stack === undefined) {
       space.destroy();
       return { errno: ENOMEM };
@@ -144,8 +147,7 @@ export class LinuxLoader implements ProgramLoader {
     space: AddressSpace,
     argv: readonly Uint8Array[],
     layout: Layout,
-    main: Placed,
-    linker: Placed | undefined,
+    objects: PlacedObjects,
   ): FirstStack | undefined {
     const { facts } = request.machine.abi;
     const random = new Uint8Array(16);
@@ -154,13 +156,13 @@ export class LinuxLoader implements ProgramLoader {
       top: layout.stackTop,
       limit: stackLimit(request),
       shift: layout.stackShift,
-      executable: main.program.executableStack,
+      executable: objects.main.program.executableStack,
       argv,
       environ: request.environ,
       fileName: fileName(request),
       platform: new TextEncoder().encode(facts.platform),
       random,
-      auxv: (addresses) => auxvOf(request, main, linker, addresses),
+      auxv: (addresses) => auxvOf(request, objects, addresses),
     });
   }
 }

@@ -48,7 +48,8 @@ export class Mappings {
     this.unmap(at, end);
     placement.fill(at, end);
     const { pages, offset = 0, name = '' } = request;
-    vmas.insert({ start: at, end, prot, maxProt, flags: flags | this.futureFlags, pages, offset, name });
+    const all = accounted(flags | this.futureFlags, prot);
+    vmas.insert({ start: at, end, prot, maxProt, flags: all, pages, offset, name });
     memory.observer.mapped(owner, at, end);
   }
 
@@ -72,6 +73,7 @@ export class Mappings {
       if (vma.prot === prot) continue;
       const noCode = (vma.prot & PROT.EXEC) !== 0 && (prot & PROT.EXEC) === 0;
       vma.prot = prot;
+      vma.flags = accounted(vma.flags, prot);
       pager.reprotect(vma.start / PAGE, vma.end / PAGE, noCode);
     }
     vmas.join(from, to);
@@ -166,4 +168,10 @@ export class Mappings {
   private writeBack(vma: Vma, from: number, to: number): number {
     return vma.pages?.sync(pageOfObject(vma, from / PAGE), pageOfObject(vma, to / PAGE)) ?? 0;
   }
+}
+
+/** Flags of a mapping that now has this protection. */
+function accounted(flags: number, prot: number): number {
+  const counts = (prot & PROT.WRITE) !== 0 && (flags & (VMA.SHARED | VMA.NORESERVE)) === 0;
+  return counts ? flags | VMA.ACCOUNT : flags;
 }

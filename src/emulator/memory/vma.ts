@@ -18,6 +18,10 @@ export const VMA = {
   DONTDUMP: 32,
   /** mlock(2). */
   LOCKED: 64,
+  /** Private memory that is or was writable counts as promised for ever (VM_ACCOUNT): it is not joined with what never was. */
+  ACCOUNT: 128,
+  /** MAP_STACK (VM_NOHUGEPAGE since Linux 6.7): told apart from its neighbours too. */
+  STACK: 256,
 } as const;
 
 export interface Vma {

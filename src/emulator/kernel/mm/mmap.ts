@@ -111,7 +111,8 @@ function vmaFlagsOf(flags: number): number {
     (isSharedType(flags) ? VMA.SHARED : 0) |
     (flags & MAP.GROWSDOWN ? VMA.GROWSDOWN : 0) |
     (flags & MAP.NORESERVE ? VMA.NORESERVE : 0) |
-    (flags & MAP.LOCKED ? VMA.LOCKED : 0)
+    (flags & MAP.LOCKED ? VMA.LOCKED : 0) |
+    (flags & MAP.STACK ? VMA.STACK : 0)
   );
 }
 

@@ -35,7 +35,7 @@ function nameOf({ pages, name }: Vma): string {
 export function mapLine(vma: Vma): string {
   const { start, end, offset, pages } = vma;
   const [major, minor] = deviceNumbers(pages?.file?.device ?? (pages === undefined ? 0 : 1));
-  const place = `${hex(start, 8)}-${hex(end, 8)} ${permissions(vma)} ${hex(offset, 8)}`;
+  const place = `${hex(start, 8)}-${hex(end, 8)} ${permissions(vma)} ${hex(pages === undefined ? 0 : offset, 8)}`;
   const front = `${place} ${hex(major, 2)}:${hex(minor, 2)} ${pages?.file?.inode ?? 0} `;
   const name = nameOf(vma);
   return name === '' ? `${front}\n` : `${front.padEnd(NAME_COLUMN)} ${name}\n`;

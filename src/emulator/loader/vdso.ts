@@ -1,0 +1,170 @@
+/**
+ * The vDSO: a shared object in every process, as Linux has it (arch/x86/entry/vdso), with its data pages in front. Ours exports nothing, so that time is
+ * asked for by system calls, which are counted and seen; it is there because what looks for it (the dynamic linker's own bookkeeping, debuggers)
+ * then does as it does on Linux.
+ */
+import type { AddressSpace } from '../memory/address-space.js';
+import { LOWEST } from '../memory/placement.js';
+import { PROT } from '../memory/vma.js';
+
+const PAGE = 4096;
+/** [vvar], [vvar_vclock] and [vdso] of Linux 6.13 and later, in pages. */
+const AREAS = [
+  { name: '[vvar]', pages: 4, prot: PROT.READ },
+  { name: '[vvar_vclock]', pages: 2, prot: PROT.READ },
+  { name: '[vdso]', pages: 2, prot: PROT.READ | PROT.EXEC },
+] as const;
+
+const EHDR = 64;
+const PHDR = 56;
+const SHDR = 64;
+const SYMBOL = 24;
+const DYNAMIC_ENTRY = 16;
+const EM_X86_64 = 62;
+const ET_DYN = 3;
+const PT = { LOAD: 1, DYNAMIC: 2 } as const;
+const PF = { X: 1, R: 4 } as const;
+const DT = { NULL: 0, HASH: 4, STRTAB: 5, SYMTAB: 6, STRSZ: 10, SYMENT: 11, SONAME: 14 } as const;
+const SHT = { PROGBITS: 1, STRTAB: 3, HASH: 5, DYNAMIC: 6, DYNSYM: 11 } as const;
+const SHF = { ALLOC: 2, EXEC: 4 } as const;
+
+const SONAME = 'linux-vdso.so.1';
+const DYNSTR = `\0${SONAME}\0`;
+/** Nobody gets here: `ud2` in a loop of one. */
+const TEXT = [0x0f, 0x0b];
+
+interface Section {
+  readonly name: string;
+  readonly type: number;
+  readonly flags: number;
+  readonly at: number;
+  readonly size: number;
+  /** Index of the section that this one refers to. */
+  readonly link?: number;
+  readonly entry?: number;
+}
+
+/** In the order of their places; indices count from 1. */
+function layout(): { sections: readonly Section[]; end: number } {
+  const { ALLOC, EXEC } = SHF;
+  const rows: readonly Omit<Section, 'at'>[] = [
+    { name: '.hash', type: SHT.HASH, flags: ALLOC, size: 16, link: 2, entry: 4 },
+    { name: '.dynsym', type: SHT.DYNSYM, flags: ALLOC, size: SYMBOL, link: 3, entry: SYMBOL },
+    { name: '.dynstr', type: SHT.STRTAB, flags: ALLOC, size: DYNSTR.length },
+    { name: '.dynamic', type: SHT.DYNAMIC, flags: ALLOC, size: 7 * DYNAMIC_ENTRY, link: 3, entry: DYNAMIC_ENTRY },
+    { name: '.text', type: SHT.PROGBITS, flags: ALLOC | EXEC, size: TEXT.length },
+    { name: '.shstrtab', type: SHT.STRTAB, flags: 0, size: 50 },
+  ];
+  let at = EHDR + 2 * PHDR;
+  const sections = rows.map((row): Section => {
+    const placed = { ...row, at };
+    at = Math.ceil((at + row.size) / 16) * 16;
+    return placed;
+  });
+  return { sections, end: at };
+}
+
+/** The whole object: it fits into a page. */
+export function vdsoImage(): Uint8Array {
+  const { sections, end } = layout();
+  const bytes = new Uint8Array(PAGE);
+  const view = new DataView(bytes.buffer);
+  const [hash, dynsym, dynstr, dynamic, text, names] = sections as [
+    Section,
+    Section,
+    Section,
+    Section,
+    Section,
+    Section,
+  ];
+  const size = end + SHDR * (sections.length + 1);
+  writeHeader(bytes, view, { sectionsAt: end, sections: sections.length + 1, entry: text.at });
+  writeSegments(view, size, dynamic);
+  // One bucket without a symbol, one symbol: the null one.
+  [1, 1, 0, 0].forEach((word, i) => {
+    view.setUint32(hash.at + 4 * i, word, true);
+  });
+  bytes.set(new TextEncoder().encode(DYNSTR), dynstr.at);
+  bytes.set(TEXT, text.at);
+  const entries = [
+    [DT.SONAME, 1], [DT.HASH, hash.at], [DT.STRTAB, dynstr.at], [DT.SYMTAB, dynsym.at], [DT.STRSZ, DYNSTR.length], [DT.SYMENT, SYMBOL], [DT.NULL, 0],
+  ] as const; // biome-ignore format: a table
+  entries.forEach(([tag, value], i) => {
+    view.setBigUint64(dynamic.at + DYNAMIC_ENTRY * i, BigInt(tag), true);
+    view.setBigUint64(dynamic.at + DYNAMIC_ENTRY * i + 8, BigInt(value), true);
+  });
+  writeSections(bytes, view, sections, names.at, end);
+  return bytes;
+}
+
+function writeHeader(
+  bytes: Uint8Array,
+  view: DataView,
+  { sectionsAt, sections, entry }: { sectionsAt: number; sections: number; entry: number },
+): void {
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0]);
+  view.setUint16(16, ET_DYN, true);
+  view.setUint16(18, EM_X86_64, true);
+  view.setUint32(20, 1, true);
+  view.setUint32(24, entry, true);
+  view.setUint32(32, EHDR, true);
+  view.setUint32(40, sectionsAt, true);
+  [EHDR, PHDR, 2, SHDR, sections, sections - 1].forEach((half, i) => {
+    view.setUint16(52 + 2 * i, half, true);
+  });
+}
+
+function writeSegments(view: DataView, size: number, dynamic: Section): void {
+  const rows = [
+    { type: PT.LOAD, flags: PF.R | PF.X, at: 0, size, align: PAGE },
+    { type: PT.DYNAMIC, flags: PF.R, at: dynamic.at, size: dynamic.size, align: 8 },
+  ];
+  rows.forEach((row, i) => {
+    const base = EHDR + PHDR * i;
+    view.setUint32(base, row.type, true);
+    view.setUint32(base + 4, row.flags, true);
+    [row.at, row.at, row.at, row.size, row.size, row.align].forEach((value, k) => {
+      view.setUint32(base + 8 + 8 * k, value, true);
+    });
+  });
+}
+
+function writeSections(
+  bytes: Uint8Array,
+  view: DataView,
+  sections: readonly Section[],
+  namesAt: number,
+  tableAt: number,
+): void {
+  let name = 1;
+  sections.forEach((section, i) => {
+    const base = tableAt + SHDR * (i + 1);
+    view.setUint32(base, name, true);
+    view.setUint32(base + 4, section.type, true);
+    const address = section.flags & SHF.ALLOC ? section.at : 0;
+    [section.flags, address, section.at, section.size].forEach((value, k) => {
+      view.setUint32(base + 8 + 8 * k, value, true);
+    });
+    view.setUint32(base + 40, section.link ?? 0, true);
+    // Of .dynsym: the index of its first global symbol.
+    view.setUint32(base + 44, section.type === SHT.DYNSYM ? 1 : 0, true);
+    view.setUint32(base + 48, 1, true);
+    view.setUint32(base + 56, section.entry ?? 0, true);
+    bytes.set(new TextEncoder().encode(section.name), namesAt + name);
+    name += section.name.length + 1;
+  });
+}
+
+/** Maps it below the dynamic linker, or at the top of the mappings: the address of its header, undefined when there is no place or no memory. */
+export function mapVdso(space: AddressSpace): number | undefined {
+  const { placement, mappings } = space;
+  const pages = AREAS.reduce((sum, area) => sum + area.pages, 0);
+  let at = placement.highest(pages * PAGE, LOWEST, placement.mmapBase);
+  if (at === undefined) return undefined;
+  for (const { name, pages: count, prot } of AREAS) {
+    mappings.map({ at, length: count * PAGE, prot, name });
+    at += count * PAGE;
+  }
+  const header = at - 2 * PAGE;
+  return space.poke(header, vdsoImage()) ? header : undefined;
+}
