@@ -31,7 +31,11 @@ const RULES: readonly Rule[] = [
     'comes with the first file that is read, which may be that one',
     /File transfers from remote targets can be slow/,
   ),
-  replace('gdb names the file as soon as there are two, and the vDSO is one', /( in section \.\w+) of \S+/g, '$1'),
+  dropLines('what the vDSO is made of', /in system-supplied DSO at/),
+  dropLines(
+    'AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN, of kernels that offer restartable sequences',
+    /^2[78] +\?\?\? +0x[12][0c]$/,
+  ),
   dropLines('says what this processor can do', /AT_HWCAP2?\b/),
   dropLines('grows with the register state of this processor', /AT_MINSIGSTKSZ/),
   replace(

@@ -1,0 +1,19 @@
+/** The vDSO is a shared object like any other: binutils and the dynamic linker can read it. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { vdsoImage } from '../../../src/emulator/loader/vdso.js';
+
+test('readelf finds nothing to complain about, the name, and no symbols', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sidestep-test-'));
+  const path = join(folder, 'vdso.so');
+  writeFileSync(path, vdsoImage());
+  const { stdout, stderr } = spawnSync('readelf', ['-W', '-a', path], { encoding: 'utf8' });
+  rmSync(folder, { recursive: true });
+  expect(stderr).toBe('');
+  expect(stdout).toContain('Library soname: [linux-vdso.so.1]');
+  expect(stdout).toMatch(/\[ 5\] \.text +PROGBITS +0*1[0-9a-f]{2} /);
+  expect(stdout).toContain("Symbol table '.dynsym' contains 1 entry");
+});
