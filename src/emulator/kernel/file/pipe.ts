@@ -154,6 +154,11 @@ export class PipeEnd extends OpenFile {
     return slots * PAGE;
   }
 
+  /** /proc/PID/fd/N of a pipe is as good as a FIFO's name. */
+  override reopen(opener: Opener, flags: number): OpenFile | number {
+    return openFifo(opener, this.pipe, flags);
+  }
+
   protected override closed(): void {
     if (this.readable) this.pipe.readers--;
     if (this.writable) this.pipe.writers--;
