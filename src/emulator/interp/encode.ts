@@ -1,4 +1,4 @@
-/** IR blocks → code of the interpreter, written to the physical memory. */
+/** IR blocks → code of the interpreter, written to the physical memory. Runs for every block that is executed at all: arrays, no maps. */
 import { SLOT } from '../../register-set.js';
 import { STATE } from '../cpu-state.js';
 import type { IrBlock, IrInsn, IrOp } from '../ir/ir.js';
@@ -7,18 +7,18 @@ import type { Subroutine } from '../ir/subroutine.js';
 import type { PhysicalMemory } from '../memory/physical.js';
 import { FIRST_SUBROUTINE, IMMEDIATE_OPCODE, OWN, RECORD_BYTES } from './opcodes.js';
 
-/** Where a value is while its instruction is encoded. */
-interface Place {
-  slot: number;
-  /** The last op (by index) that reads it. */
-  lastUse: number;
-  temporary: boolean;
-}
+const NONE = -1;
 
 export class InterpreterEncoder {
   private at = 0;
-  private places = new Map<number, Place>();
-  private free: number[] = [];
+  /** By value id less `firstId`: the slot, the last op (by index) that reads it, whether an op reads it from a slot at all. */
+  private slots: number[] = [];
+  private lastUse: number[] = [];
+  private readFromSlot: boolean[] = [];
+  private firstId = 0;
+  /** Temporaries that are free again, and the next one that was never used in the instruction. */
+  private readonly free: number[] = [];
+  private nextTemporary: number = STATE.TEMPS;
   private readonly subroutineOpcode: ReadonlyMap<Subroutine, number>;
 
   constructor(
@@ -40,19 +40,30 @@ export class InterpreterEncoder {
    */
   encode(block: IrBlock, at: number, hotAfter: number): number {
     this.at = at;
-    if (hotAfter > 0) this.record(OWN.ENTER, 0, 0, 0, BigInt(hotAfter));
+    if (hotAfter > 0) this.number(OWN.ENTER, 0, 0, 0, hotAfter);
     for (const insn of block.insns) this.insn(insn);
-    this.record(OWN.END, 0, 0, 0, BigInt(block.end));
+    this.number(OWN.END, 0, 0, 0, block.end);
     return this.at;
   }
 
+  private header(opcode: number, result: number, a: number, b: number): void {
+    const { u32 } = this.physical;
+    u32[this.at >>> 2] = opcode | (result << 16);
+    u32[(this.at + 4) >>> 2] = a | (b << 16);
+  }
+
+  /** A record whose immediate is a natural number below 2^53. */
+  private number(opcode: number, result: number, a: number, b: number, immediate: number): void {
+    this.header(opcode, result, a, b);
+    const { u32 } = this.physical;
+    u32[(this.at + 8) >>> 2] = immediate;
+    u32[(this.at + 12) >>> 2] = immediate / 0x1_0000_0000;
+    this.at += RECORD_BYTES;
+  }
+
   private record(opcode: number, result: number, a: number, b: number, immediate: bigint): void {
-    const { view } = this.physical;
-    view.setUint16(this.at, opcode, true);
-    view.setUint16(this.at + 2, result, true);
-    view.setUint16(this.at + 4, a, true);
-    view.setUint16(this.at + 6, b, true);
-    view.setBigUint64(this.at + 8, BigInt.asUintN(64, immediate), true);
+    this.header(opcode, result, a, b);
+    this.physical.u64[(this.at + 8) / 8] = immediate;
     this.at += RECORD_BYTES;
   }
 
@@ -62,100 +73,123 @@ export class InterpreterEncoder {
   }
 
   private insn(insn: IrInsn): void {
-    this.record(OWN.INSN, 0, 0, 0, BigInt(insn.ip));
-    this.places = new Map();
-    this.free = [];
-    for (let slot = STATE.SCRATCH - 16; slot >= STATE.TEMPS; slot -= 16) this.free.push(slot);
-    const lastUse = lastUses(insn.ops);
-    for (const [index, op] of insn.ops.entries()) this.op(op, index, insn.ops, lastUse);
+    this.number(OWN.INSN, 0, 0, 0, insn.ip);
+    this.free.length = 0;
+    this.nextTemporary = STATE.TEMPS;
+    this.countUses(insn.ops);
+    for (let index = 0; index < insn.ops.length; index++) this.op(insn.ops[index] as IrOp, index, insn.ops);
   }
 
-  private op(op: IrOp, index: number, ops: readonly IrOp[], lastUse: ReadonlyMap<number, number>): void {
-    const { row, args } = op;
-    if (row.kind === 'const' && this.isAlwaysImmediate(op, ops)) return;
-    if (row.kind === 'get' && this.foldGet(op, index, ops, lastUse)) return;
-    const immediate = typeof op.immediate === 'bigint' ? op.immediate : 0n;
-    const operands = args.map((arg, i) => (this.usesImmediate(op, i) ? 0 : this.slotOf(arg)));
-    this.release(args, index);
-    const result = op.result === undefined ? 0 : this.allocate(op.result, lastUse.get(op.result.id) ?? index);
-    const [a = 0, b = 0, c = 0, d = 0] = operands;
+  private countUses(ops: readonly IrOp[]): void {
+    this.slots = [];
+    this.lastUse = [];
+    this.readFromSlot = [];
+    this.firstId = firstIdOf(ops);
+    for (let index = 0; index < ops.length; index++) {
+      const op = ops[index] as IrOp;
+      for (let i = 0; i < op.args.length; i++) {
+        const id = (op.args[i] as Value).id - this.firstId;
+        this.lastUse[id] = index;
+        if (!usesImmediate(op, i)) this.readFromSlot[id] = true;
+      }
+    }
+  }
 
-    if (op.sub !== undefined) {
-      const more = (op.results ?? []).slice(1).map((value) => this.allocate(value, lastUse.get(value.id) ?? index));
-      const packed = BigInt(c) | (BigInt(d) << 16n) | (BigInt(more[0] ?? 0) << 32n) | (BigInt(more[1] ?? 0) << 48n);
-      this.record(this.subroutineOpcode.get(op.sub) as number, result, a, b, packed);
-    } else if (row.kind === 'set') this.record(row.number, Number(immediate), a, 0, 0n);
-    else if (row.kind === 'get') this.record(row.number, result, Number(immediate), 0, 0n);
-    else if (args.length === 3 && row.name.startsWith('flags')) this.record(row.number, c, a, b, immediate);
-    else if (args.length === 3) this.record(row.number, result, a, b, BigInt(c));
-    else if (args.some((_, i) => this.usesImmediate(op, i))) {
-      const constant = (args.at(-1) as Value).constant as bigint;
-      this.record(IMMEDIATE_OPCODE.get(row) as number, result, a, 0, constant);
+  private lastUseOf(value: Value, index: number): number {
+    return this.lastUse[value.id - this.firstId] ?? index;
+  }
+
+  private op(op: IrOp, index: number, ops: readonly IrOp[]): void {
+    const { row, args } = op;
+    const { result: value } = op;
+    if (row.kind === 'const' && value?.constant !== undefined && !this.readFromSlot[value.id - this.firstId]) return;
+    if (row.kind === 'get' && this.foldGet(op, index, ops)) return;
+    const a = this.operand(op, 0);
+    const b = this.operand(op, 1);
+    const c = this.operand(op, 2);
+    const d = this.operand(op, 3);
+    this.release(args, index);
+    const result = value === undefined ? 0 : this.allocate(value);
+    const immediate = typeof op.immediate === 'bigint' ? op.immediate : 0n;
+
+    if (op.sub !== undefined) this.call(op, op.sub, result, [a, b, c, d]);
+    else if (row.kind === 'set') this.number(row.number, Number(immediate), a, 0, 0);
+    else if (row.kind === 'get') this.number(row.number, result, Number(immediate), 0, 0);
+    else if (args.length === 3) {
+      if (row.kind === 'control') this.record(row.number, c, a, b, immediate);
+      else this.number(row.number, result, a, b, c);
+    } else if (args.length > 0 && usesImmediate(op, args.length - 1)) {
+      const { constant } = args[args.length - 1] as Value;
+      this.record(IMMEDIATE_OPCODE.get(row) as number, result, a, 0, constant as bigint);
     } else {
       this.record(row.number, result, a, b, immediate);
       if (op.immediate instanceof Uint8Array) this.inline(op.immediate);
     }
-    this.releaseResult(op, index, lastUse);
+    this.releaseResults(op, index);
   }
 
-  /** The last operand of an op with an immediate form is never read from a slot when it is a constant. */
-  private usesImmediate(op: IrOp, operand: number): boolean {
-    return op.row.immediateForm && operand === op.args.length - 1 && op.args[operand]?.constant !== undefined;
+  private call(op: IrOp, sub: Subroutine, result: number, [a, b, c, d]: readonly [number, number, number, number]): void {
+    const more = (op.results ?? []).slice(1).map((value) => this.allocate(value));
+    const packed = BigInt(c) | (BigInt(d) << 16n) | (BigInt(more[0] ?? 0) << 32n) | (BigInt(more[1] ?? 0) << 48n);
+    this.record(this.subroutineOpcode.get(sub) as number, result, a, b, packed);
   }
 
-  private isAlwaysImmediate(op: IrOp, ops: readonly IrOp[]): boolean {
-    const id = op.result?.id;
-    if (op.result?.constant === undefined) return false;
-    return ops.every((user) => user.args.every((arg, i) => arg.id !== id || this.usesImmediate(user, i)));
+  private operand(op: IrOp, index: number): number {
+    const arg = op.args[index];
+    if (arg === undefined || usesImmediate(op, index)) return 0;
+    const slot = this.slots[arg.id - this.firstId];
+    if (slot === undefined) throw new Error(`value ${arg.id} is used outside its instruction`);
+    return slot;
   }
 
   /** A whole-slot `get` costs nothing: its users read the slot itself, unless the slot is written before the last of them. */
-  private foldGet(op: IrOp, index: number, ops: readonly IrOp[], lastUse: ReadonlyMap<number, number>): boolean {
+  private foldGet(op: IrOp, index: number, ops: readonly IrOp[]): boolean {
     if (op.row.size < 4 || op.result === undefined) return false;
     const slot = Number(op.immediate);
-    const last = lastUse.get(op.result.id) ?? index;
+    const last = this.lastUseOf(op.result, index);
     for (let i = index + 1; i < last; i++) {
       if (writesSlot(ops[i] as IrOp, slot, op.row.size)) return false;
     }
-    this.places.set(op.result.id, { slot, lastUse: last, temporary: false });
+    this.slots[op.result.id - this.firstId] = slot;
     return true;
   }
 
-  private slotOf(value: Value): number {
-    const place = this.places.get(value.id);
-    if (place === undefined) throw new Error(`value ${value.id} is used outside its instruction`);
-    return place.slot;
-  }
-
-  private allocate(value: Value, lastUse: number): number {
-    const slot = this.free.pop();
-    if (slot === undefined) throw new Error('an instruction needs too many temporaries');
-    this.places.set(value.id, { slot, lastUse, temporary: true });
+  private allocate(value: Value): number {
+    const slot = this.free.pop() ?? this.nextTemporary;
+    if (slot === this.nextTemporary) this.nextTemporary += 16;
+    if (this.nextTemporary > STATE.SCRATCH) throw new Error('an instruction needs too many temporaries');
+    this.slots[value.id - this.firstId] = slot;
     return slot;
   }
 
   private release(args: readonly Value[], index: number): void {
-    for (const arg of new Set(args)) {
-      const place = this.places.get(arg.id);
-      if (place?.temporary && place.lastUse === index) this.free.push(place.slot);
+    for (let i = 0; i < args.length; i++) {
+      const arg = args[i] as Value;
+      if (this.lastUseOf(arg, NONE) === index) this.giveBack(arg);
     }
   }
 
   /** A result that nobody reads frees its place at once. */
-  private releaseResult(op: IrOp, index: number, lastUse: ReadonlyMap<number, number>): void {
-    for (const result of op.results ?? (op.result === undefined ? [] : [op.result])) {
-      const place = this.places.get(result.id);
-      if (place?.temporary && (lastUse.get(result.id) ?? index) === index) this.free.push(place.slot);
-    }
+  private releaseResults(op: IrOp, index: number): void {
+    if (op.results !== undefined) {
+      for (const result of op.results) if (this.lastUseOf(result, index) === index) this.giveBack(result);
+    } else if (op.result !== undefined && this.lastUseOf(op.result, index) === index) this.giveBack(op.result);
+  }
+
+  private giveBack(value: Value): void {
+    const slot = this.slots[value.id - this.firstId];
+    if (slot !== undefined && slot >= STATE.TEMPS && !this.free.includes(slot)) this.free.push(slot);
   }
 }
 
-function lastUses(ops: readonly IrOp[]): Map<number, number> {
-  const last = new Map<number, number>();
-  ops.forEach((op, index) => {
-    for (const arg of op.args) last.set(arg.id, index);
-  });
-  return last;
+function firstIdOf(ops: readonly IrOp[]): number {
+  for (const { result } of ops) if (result !== undefined) return result.id;
+  return 0;
+}
+
+/** The last operand of an op with an immediate form is never read from a slot when it is a constant. */
+function usesImmediate({ row, args }: IrOp, operand: number): boolean {
+  return row.immediateForm && operand === args.length - 1 && args[operand]?.constant !== undefined;
 }
 
 /** True when an op writes any of `size` bytes at a slot. */
