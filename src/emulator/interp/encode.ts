@@ -128,7 +128,12 @@ export class InterpreterEncoder {
     this.releaseResults(op, index);
   }
 
-  private call(op: IrOp, sub: Subroutine, result: number, [a, b, c, d]: readonly [number, number, number, number]): void {
+  private call(
+    op: IrOp,
+    sub: Subroutine,
+    result: number,
+    [a, b, c, d]: readonly [number, number, number, number],
+  ): void {
     const more = (op.results ?? []).slice(1).map((value) => this.allocate(value));
     const packed = BigInt(c) | (BigInt(d) << 16n) | (BigInt(more[0] ?? 0) << 32n) | (BigInt(more[1] ?? 0) << 48n);
     this.record(this.subroutineOpcode.get(sub) as number, result, a, b, packed);

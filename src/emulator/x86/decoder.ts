@@ -1,5 +1,5 @@
 /** iced-x86's decoder behind the one question that the emulator asks: which instruction is at this address? */
-import { Decoder, DecoderError, DecoderOptions, Formatter, FormatterSyntax, type Instruction } from 'iced-x86';
+import { Decoder, DecoderError, DecoderOptions, Formatter, FormatterSyntax, type Instruction } from '../../iced-x86.js';
 
 /** Longest x86 instruction. */
 export const MAX_INSN_LENGTH = 15;

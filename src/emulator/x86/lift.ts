@@ -1,5 +1,5 @@
 /** Bytes → basic block: decodes, finds the row of each instruction and runs its lift function. */
-import { EncodingKind, FlowControl, type Instruction, Mnemonic } from 'iced-x86';
+import { EncodingKind, FlowControl, type Instruction, Mnemonic } from '../../iced-x86.js';
 import type { Lifted, LiftOptions, Model } from '../guest-arch.js';
 import { EXIT, FAULT } from '../stop.js';
 import { decode, disassemble, MAX_INSN_LENGTH } from './decoder.js';

@@ -5,7 +5,7 @@
  * The discipline of a lift function: read all operands; check every access (`probe`) before the first store where there are several; compute;
  * store; write registers, then flags. Then a fault leaves no trace (docs/emulator.md).
  */
-import { type Instruction, MemorySizeExt, type Mnemonic, OpKind, Register } from 'iced-x86';
+import { type Instruction, MemorySizeExt, type Mnemonic, OpKind, Register } from '../../iced-x86.js';
 import { GPR, SLOT } from '../../register-set.js';
 import type { Model } from '../guest-arch.js';
 import { type Address, IrBuilder } from '../ir/builder.js';

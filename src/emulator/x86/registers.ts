@@ -1,5 +1,5 @@
 /** iced-x86's registers as slots of the CPU struct. */
-import { Register } from 'iced-x86';
+import { Register } from '../../iced-x86.js';
 import { SLOT } from '../../register-set.js';
 
 export interface RegisterSlot {

@@ -1,5 +1,5 @@
 /** Every instruction that the emulator knows: the tables of lift/*.ts, one after another. */
-import type { Mnemonic } from 'iced-x86';
+import type { Mnemonic } from '../../iced-x86.js';
 import { arithmetic } from './lift/arithmetic.js';
 import { avxLanes } from './lift/avx-lanes.js';
 import { avxMasked } from './lift/avx-masked.js';

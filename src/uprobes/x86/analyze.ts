@@ -15,7 +15,7 @@ import {
   Mnemonic,
   OpKind,
   Register,
-} from 'iced-x86';
+} from '../../iced-x86.js';
 import { TASK_SIZE } from '../../types.js';
 import type { AnalysisOptions, AnalyzedInsn, Method } from '../arch.js';
 import { type ProbeError, probeError } from '../probe-error.js';

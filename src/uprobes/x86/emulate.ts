@@ -1,5 +1,5 @@
 /** The instructions that the engine executes itself: those of which functions are entered with, and those whose copies would need mending. */
-import { Code, type Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
+import { Code, type Instruction, Mnemonic, OpKind, Register } from '../../iced-x86.js';
 import { GPR } from '../../register-set.js';
 import { TASK_SIZE } from '../../types.js';
 import type { HostSpace, HostThread, StepEnd } from '../port.js';

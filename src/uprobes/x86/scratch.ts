@@ -10,7 +10,7 @@ import {
   InstructionInfoFactory,
   Register,
   RegisterExt,
-} from 'iced-x86';
+} from '../../iced-x86.js';
 import { GPR } from '../../register-set.js';
 
 export interface ScratchForm {

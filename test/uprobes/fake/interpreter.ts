@@ -1,5 +1,14 @@
 /** Executes one instruction of a fake thread: the few that the scenarios need, on the general registers. */
-import { Code, Decoder, FlowControl, type Instruction, Mnemonic, OpKind, Register, RegisterExt } from 'iced-x86';
+import {
+  Code,
+  Decoder,
+  FlowControl,
+  type Instruction,
+  Mnemonic,
+  OpKind,
+  Register,
+  RegisterExt,
+} from '../../../src/iced-x86.js';
 import { GPR } from '../../../src/register-set.js';
 import type { StepEnd, StepFault } from '../../../src/uprobes/port.js';
 import { holds } from '../../../src/uprobes/x86/emulate.js';

@@ -1,5 +1,5 @@
 /** Binary integer arithmetic and logic: SDM vol. 1, 5.1.2 and 5.1.4. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
 import {
   ARITHMETIC_FLAGS,

@@ -1,5 +1,5 @@
 /** What AVX, AVX2 and F16C do with whole lanes and halves: broadcasts, permutations, extraction, insertion (SDM vol. 1, 5.13, 5.16). */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { ACCESS, FAULT } from '../../stop.js';

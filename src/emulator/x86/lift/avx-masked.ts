@@ -2,7 +2,7 @@
  * Accesses to some lanes only: VMASKMOV, VPMASKMOV, gathers (SDM vol. 1, 5.13, 5.16; vol. 2C). A lane that the mask leaves out must not fault: it
  * goes where the first lane goes that the mask has, so that it touches nothing else. Without any such lane memory is left alone.
  */
-import { Mnemonic, Register } from 'iced-x86';
+import { Mnemonic, Register } from '../../../iced-x86.js';
 import { SLOT } from '../../../register-set.js';
 import type { Address } from '../../ir/builder.js';
 import type { Value } from '../../ir/op-builder.js';

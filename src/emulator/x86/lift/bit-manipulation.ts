@@ -1,5 +1,5 @@
 /** BMI1 and BMI2 as far as they have a VEX prefix: SDM vol. 1, 5.1.16. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { GPR } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { depositBits, extractBits } from '../bit-subroutines.js';

@@ -1,5 +1,5 @@
 /** Bit tests, scans and counts, and CRC32: SDM vol. 1, 5.1.6, 5.1.7, 5.12. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import type { Address } from '../../ir/builder.js';
 import type { Value } from '../../ir/op-builder.js';
 import { crc32c } from '../bit-subroutines.js';

@@ -1,5 +1,5 @@
 /** Transfers of control, system entry and traps: SDM vol. 1, 5.1.7. */
-import { Code, Mnemonic, Register } from 'iced-x86';
+import { Code, Mnemonic, Register } from '../../../iced-x86.js';
 import { GPR } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { ACCESS, EXIT, FAULT } from '../../stop.js';

@@ -1,5 +1,5 @@
 /** Moves, extensions, exchanges, stack: SDM vol. 1, 5.1.1. */
-import { Code, Mnemonic, Register } from 'iced-x86';
+import { Code, Mnemonic, Register } from '../../../iced-x86.js';
 import { GPR } from '../../../register-set.js';
 import type { Address } from '../../ir/builder.js';
 import type { Value } from '../../ir/op-builder.js';

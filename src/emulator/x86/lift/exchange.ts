@@ -1,5 +1,5 @@
 /** Exchanges, with or without LOCK: SDM vol. 1, 5.1.1. Guest threads take turns on one host thread, so every instruction is atomic. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { GPR } from '../../../register-set.js';
 import { ACCESS } from '../../stop.js';
 import { ARITHMETIC_FLAGS, arithmeticFlags, FLAG, FLAGS_BASE, flagsKind, setArithmeticFlags } from '../flags.js';

@@ -1,5 +1,5 @@
 /** Instructions on the flags themselves: SDM vol. 1, 5.1.11. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { GPR, SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { ARITHMETIC_FLAGS, arithmeticFlags, FLAG, setArithmeticFlags } from '../flags.js';

@@ -1,5 +1,5 @@
 /** FMA3: SDM vol. 1, 14.5.2. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
 import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
 import { F32, F64, type FloatFormat } from '../softfloat/format.js';

@@ -1,5 +1,5 @@
 /** Multiplication and division: SDM vol. 1, 5.1.2. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { GPR } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { FAULT } from '../../stop.js';

@@ -1,5 +1,5 @@
 /** Segment registers and descriptors as user mode sees them: SDM vol. 1, 5.1.12, and vol. 3A, chapter 5. */
-import { Mnemonic, Register } from 'iced-x86';
+import { Mnemonic, Register } from '../../../iced-x86.js';
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { FAULT } from '../../stop.js';

@@ -2,7 +2,7 @@
  * Shifts and rotates: SDM vol. 1, 5.1.5. Counts are taken modulo 32, or 64 for 8-byte operands; a count of 0 changes no flag. Where the
  * SDM leaves a flag undefined, it is what AMD's processors make of it (measured on Zen 4).
  */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
 import {
   ARITHMETIC_FLAGS,

@@ -1,5 +1,5 @@
 /** SSE and SSE2 conversions, and MXCSR: SDM vol. 1, 5.5.1.6, 5.5.2, 5.6.1.6. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import type { Subroutine } from '../../ir/subroutine.js';

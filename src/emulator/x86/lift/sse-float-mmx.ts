@@ -1,5 +1,5 @@
 /** Conversions between MMX and vector registers: CVTPI2PS, CVTPS2PI and their kin (SDM vol. 1, 5.5.1.6, 5.6.1.6, 9.5.1). */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
 import type { Subroutine } from '../../ir/subroutine.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';

@@ -1,5 +1,5 @@
 /** SSE, SSE2, SSE3 and SSE4.1 floating-point arithmetic and comparison: SDM vol. 1, 5.5.1, 5.6.1, 5.7, 5.10. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import type { Subroutine } from '../../ir/subroutine.js';

@@ -3,7 +3,7 @@
  * that an iteration is the unit of retirement, of a step and of a fault. REP MOVS and STOS then do as many more as lie in the same page
  * and the fuel allows, and retire these at once (x86/string-subroutines.ts).
  */
-import { Mnemonic, OpKind } from 'iced-x86';
+import { Mnemonic, OpKind } from '../../../iced-x86.js';
 import { GPR, SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { condition, FLAGS_BASE, flagsKind } from '../flags.js';

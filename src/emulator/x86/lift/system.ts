@@ -1,5 +1,5 @@
 /** Instructions that report on the processor, hints, and those that user mode may not execute: SDM vol. 1, 5.1.16 and 5.23. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { GPR } from '../../../register-set.js';
 import { ACCESS, EXIT, FAULT } from '../../stop.js';
 import { XCR0 } from '../cpuid.js';

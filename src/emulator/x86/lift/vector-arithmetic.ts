@@ -1,5 +1,5 @@
 /** Integer arithmetic, logic and comparison of vectors: SDM vol. 1, 5.4.3 to 5.4.6, 5.6.3, 5.8, 5.10.6, 5.10.7, 5.11. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
 import { both, type InsnRow, type Lifter } from '../lifter.js';
 import {

@@ -1,5 +1,5 @@
 /** AES, SHA and carry-less multiplication: SDM vol. 1, 5.12, 5.20. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import type { Subroutine } from '../../ir/subroutine.js';

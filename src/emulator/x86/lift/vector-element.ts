@@ -1,5 +1,5 @@
 /** Single elements of vectors, sign and zero extension, and the bit test: SDM vol. 1, 5.4.2, 5.5.2, 5.10.5, 5.10.9 to 5.10.11. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
 import { setArithmeticFlags } from '../flags.js';
 import { both, type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';

@@ -1,5 +1,5 @@
 /** Moves of vector and MMX registers, their non-temporal and masked stores, and moves of sign masks: SDM vol. 1, 5.4.1, 5.5.1.1, 5.6.1.1, 5.7.3. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { both, type InsnRow, type Lifter, type LiftFunction, row, UndefinedInstruction } from '../lifter.js';

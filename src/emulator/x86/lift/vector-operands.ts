@@ -4,7 +4,7 @@
  *
  * An MMX operand comes as its 8 bytes twice, and of a result for it the low 8 bytes count. A ymm operand comes in halves.
  */
-import { EncodingKind } from 'iced-x86';
+import { EncodingKind } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
 import { ACCESS } from '../../stop.js';
 import type { Lifter, LiftFunction } from '../lifter.js';

@@ -1,5 +1,5 @@
 /** Shifts of vectors: SDM vol. 1, 5.4.6, 5.6.3. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
 import { both, type InsnRow, type Lifter, type LiftFunction } from '../lifter.js';
 import { begin, eachHalf, result, shapeOf, source, sources, zero } from './vector-operands.js';

@@ -1,5 +1,5 @@
 /** Shuffles, unpacking, packing and blending of vectors: SDM vol. 1, 5.4.2, 5.5.1.5, 5.6.1.5, 5.6.3, 5.8.4, 5.8.6, 5.10.5, 5.10.8. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { both, type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';

@@ -1,5 +1,5 @@
 /** PCMPESTRI, PCMPESTRM, PCMPISTRI, PCMPISTRM: SDM vol. 1, 12.10; vol. 2B, 4.1. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { GPR, SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { setArithmeticFlags } from '../flags.js';

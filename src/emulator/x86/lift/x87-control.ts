@@ -1,5 +1,5 @@
 /** x87 control, environment and state: SDM vol. 1, 5.2.7, 5.2.8. The forms that do not wait ignore pending exceptions. */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { GPR, SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';

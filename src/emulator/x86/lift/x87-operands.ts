@@ -1,5 +1,5 @@
 /** What all x87 lift functions share: the check for a pending exception, operands, the pointers of the last instruction. */
-import { MemorySize, Register } from 'iced-x86';
+import { MemorySize, Register } from '../../../iced-x86.js';
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { FAULT } from '../../stop.js';

@@ -2,7 +2,7 @@
  * The x87 environment and the state of x87 and SSE in memory: FNSTENV, FLDENV, FNSAVE, FRSTOR, FXSAVE, FXRSTOR (SDM vol. 1, 8.1.10, 10.5;
  * figures 8-9 to 8-12, table 10-2). Every byte is checked before the first one is written.
  */
-import { MemorySize, Mnemonic } from 'iced-x86';
+import { MemorySize, Mnemonic } from '../../../iced-x86.js';
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { ACCESS, FAULT } from '../../stop.js';

@@ -1,5 +1,5 @@
 /** x87 data transfer, arithmetic, comparison, transcendental functions and constants: SDM vol. 1, 5.2.1 to 5.2.6. */
-import { MemorySize, Mnemonic } from 'iced-x86';
+import { MemorySize, Mnemonic } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
 import type { Subroutine } from '../../ir/subroutine.js';
 import { ACCESS } from '../../stop.js';

@@ -4,7 +4,7 @@
  *
  * What EDX:EAX leaves out must stay as it is: its old value is read and written again.
  */
-import { Mnemonic } from 'iced-x86';
+import { Mnemonic } from '../../../iced-x86.js';
 import { GPR, SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { ACCESS, FAULT } from '../../stop.js';
