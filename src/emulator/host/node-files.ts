@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import { EFBIG, ENXIO, EOPNOTSUPP, EROFS } from '../kernel/errno.js';
 import type { FileStat } from '../kernel/file/stat.js';
+import { ExactTimes } from './exact-times.js';
 import { Handles } from './handles.js';
 import type { HostDirectoryEntry, HostFiles, HostStatfs, OpenRequest, TimeChange } from './host.js';
 import { attempt, perform } from './node-errors.js';
@@ -20,6 +21,7 @@ const DT = { UNKNOWN: 0, FIFO: 1, CHR: 2, DIR: 4, BLK: 6, REG: 8, LNK: 10, SOCK:
 
 export class NodeFiles implements HostFiles {
   private readonly handles = new Handles<number>();
+  private readonly times = new ExactTimes();
   private readonly standIns = new StandIns();
 
   /** `readOnly`: every request that would change something answers -EROFS. */
@@ -54,7 +56,7 @@ export class NodeFiles implements HostFiles {
   }
 
   fstat(handle: number): FileStat | number {
-    return attempt(() => fileStat(fs.fstatSync(this.handles.get(handle), BIG)));
+    return attempt(() => this.times.applyTo(fileStat(fs.fstatSync(this.handles.get(handle), BIG))));
   }
 
   truncate(handle: number, size: number): number {
@@ -68,7 +70,7 @@ export class NodeFiles implements HostFiles {
   }
 
   lstat(path: string): FileStat | number {
-    return this.at(path, (host) => this.standIns.show(fs.lstatSync(host, BIG)));
+    return this.at(path, (host) => this.times.applyTo(this.standIns.show(fs.lstatSync(host, BIG))));
   }
 
   statfs(path: string): HostStatfs | number {
@@ -137,8 +139,9 @@ export class NodeFiles implements HostFiles {
 
   utimes(path: string, accessed: TimeChange, modified: TimeChange): number {
     return this.change(path, (host) => {
-      const old = fs.lstatSync(host, BIG);
-      fs.lutimesSync(host, seconds(accessed, old.atimeNs), seconds(modified, old.mtimeNs));
+      const old = this.times.applyTo(fileStat(fs.lstatSync(host, BIG)));
+      fs.lutimesSync(host, seconds(accessed, old.accessed), seconds(modified, old.modified));
+      this.remember(fileStat(fs.lstatSync(host, BIG)), old, accessed, modified);
     });
   }
 
@@ -157,9 +160,17 @@ export class NodeFiles implements HostFiles {
 
   futimes(handle: number, accessed: TimeChange, modified: TimeChange): number {
     return this.changeOpen(handle, (descriptor) => {
-      const old = fs.fstatSync(descriptor, BIG);
-      fs.futimesSync(descriptor, seconds(accessed, old.atimeNs), seconds(modified, old.mtimeNs));
+      const old = this.times.applyTo(fileStat(fs.fstatSync(descriptor, BIG)));
+      fs.futimesSync(descriptor, seconds(accessed, old.accessed), seconds(modified, old.modified));
+      this.remember(fileStat(fs.fstatSync(descriptor, BIG)), old, accessed, modified);
     });
+  }
+
+  /** `old` is what the file had: a time that is not to change was written anew. */
+  private remember(after: FileStat, old: FileStat, accessed: TimeChange, modified: TimeChange): void {
+    const meant = (change: TimeChange, before: bigint): bigint | undefined =>
+      change === 'now' ? undefined : (change ?? before);
+    this.times.remember(after, meant(accessed, old.accessed), meant(modified, old.modified));
   }
 
   /** Does something with the host's path. */
@@ -197,7 +208,7 @@ function isLink(host: Buffer): boolean {
   return (fs.lstatSync(host).mode & S_IFMT) === S_IFLNK;
 }
 
-/** Node takes seconds as a double: within about 0.2 us of what was asked for. */
+/** Node takes seconds as a double: within about 0.2 us of what was asked for (ExactTimes remembers the rest). */
 function seconds(change: TimeChange, old: bigint): number {
   if (change === 'now') return Date.now() / 1000;
   const ns = change ?? old;

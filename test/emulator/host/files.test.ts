@@ -120,6 +120,24 @@ test('times: now, unchanged, given', () => {
   expect(typeof now === 'object' && Math.abs(Number(now.modified) / 1e6 - Date.now()) < 10_000).toBe(true);
 });
 
+test('times are kept to the nanosecond, until somebody else changes them', () => {
+  writeFileSync(at('f'), '');
+  const accessed = 1_764_112_345_123_456_789n;
+  const modified = 1_764_112_345_987_654_321n;
+  expect(files.utimes(at('f'), accessed, modified)).toBe(0);
+  expect(files.lstat(at('f'))).toMatchObject({ accessed, modified });
+  expect(files.utimes(at('f'), undefined, 5n)).toBe(0);
+  expect(files.lstat(at('f'))).toMatchObject({ accessed, modified: 5n });
+  const handle = open(at('f'), O.WRONLY);
+  files.futimes(handle, undefined, modified);
+  expect(files.fstat(handle)).toMatchObject({ accessed, modified });
+  files.pwrite(handle, Uint8Array.of(1), 0);
+  const stat = files.fstat(handle);
+  expect(stat).toMatchObject({ accessed });
+  expect(typeof stat === 'object' && stat.modified).not.toBe(modified);
+  files.close(handle);
+});
+
 test('statfs and access', () => {
   expect(files.statfs(directory)).toMatchObject({ blockSize: statSync(directory).blksize });
   writeFileSync(at('f'), '', { mode: 0o644 });
