@@ -47,6 +47,7 @@ const COMMANDS: readonly (Program & { name: string })[] = [
 const GUESTS: readonly { source: string; flags?: readonly string[] }[] = [
   { source: 'floats.c', flags: ['-lm'] },
   { source: 'memory.c' },
+  { source: 'coherence.c' },
   { source: 'threads.c', flags: ['-pthread'] },
   { source: 'signals.c' },
   { source: 'jumps.c', flags: ['-lm'] },

@@ -22,6 +22,8 @@ export class FilePages {
   private users = 0;
   /** An open file that may be written: shared mappings bring one. */
   private writer: BackingFile | undefined;
+  /** Where the file ended when it was last seen: what mappings store behind it in the last page never becomes part of the file. */
+  private fileEnd: number;
   private readonly ahead = new Uint8Array(READ_AHEAD * PAGE);
 
   /** `file`: with a user that passes to the pages; undefined: shared memory of `bytes`, rounded up to pages. */
@@ -29,7 +31,9 @@ export class FilePages {
     private readonly cache: PageCache,
     readonly file: BackingFile | undefined,
     private readonly bytes = 0,
-  ) {}
+  ) {
+    this.fileEnd = this.size();
+  }
 
   size(): number {
     return this.file === undefined ? this.bytes : this.file.size();
@@ -103,6 +107,7 @@ export class FilePages {
   /** Bytes that were written to the file at `at` show in the mappings. */
   update(bytes: Uint8Array, at: number): void {
     const { memory } = this.cache;
+    if (at + bytes.length > this.fileEnd) this.grow(at + bytes.length);
     for (let index = Math.floor(at / PAGE); index * PAGE < at + bytes.length; index++) {
       const frame = this.frames.get(index);
       if (frame === undefined) continue;
@@ -114,7 +119,7 @@ export class FilePages {
     }
   }
 
-  /** The file ends at `size` now: pages beyond go, from the mappings too, and the rest of the last one is zero. */
+  /** The file was made to end at `size`: pages beyond go, from the mappings too, and the rest of the last one is zero. */
   truncate(size: number): void {
     const { memory } = this.cache;
     const kept = Math.ceil(size / PAGE);
@@ -125,8 +130,17 @@ export class FilePages {
       this.dirty.delete(index);
       memory.release(frame);
     }
-    const last = this.frames.get(kept - 1);
-    const tail = size % PAGE;
+    this.fileEnd = Math.min(size, this.fileEnd);
+    this.grow(size);
+  }
+
+  /** The file ends at `size` now, no lower than before: what lies behind its old end is zero. */
+  private grow(size: number): void {
+    const { memory } = this.cache;
+    const before = this.fileEnd;
+    this.fileEnd = size;
+    const last = this.frames.get(Math.floor(before / PAGE));
+    const tail = before % PAGE;
     if (last === undefined || tail === 0) return;
     memory.physical.u8.fill(0, last * PAGE + tail, (last + 1) * PAGE);
     memory.stored(last, tail, PAGE);

@@ -131,6 +131,32 @@ describe('mapped files', () => {
     expect(file.bytes.length).toBe(2 * PAGE + 1);
   });
 
+  test.each([
+    {
+      name: 'write(2) behind its end',
+      grow: ({ cache }: Fixture, file: ByteFile) => cache.write(file, Uint8Array.of(1), PAGE),
+    },
+    {
+      name: 'ftruncate',
+      grow: ({ cache }: Fixture, file: ByteFile) => {
+        const longer = new Uint8Array(2 * PAGE);
+        longer.set(file.bytes);
+        file.bytes = longer;
+        cache.truncated(file.key, longer.length);
+      },
+    },
+  ])('what is stored behind the end of a file is gone when the file grows by $name', ({ grow }) => {
+    const made = fixture();
+    const space = made.space();
+    const file = new ByteFile(new Uint8Array(100).fill(1));
+    mapShared(made, space, file);
+    space.writeU32(AT + 200, 5);
+    made.cache.write(file, Uint8Array.of(2), 99);
+    expect(space.readU32(AT + 200)).toBe(5);
+    grow(made, file);
+    expect([space.readU32(AT + 200), space.readU32(AT + 96)]).toEqual([0, 0x0201_0101]);
+  });
+
   test('clean pages of files make room when the frames are used up', () => {
     const made = fixture(2);
     const space = made.space();
