@@ -213,6 +213,11 @@ export class SpaceView implements HostSpace {
     return this.own.removeSwbp(address);
   }
 
+  isExecutable(address: number): boolean {
+    const vma = this.own.vmas.find(address);
+    return vma !== undefined && (vma.prot & PROT.EXEC) !== 0;
+  }
+
   vma(address: number): HostVma | undefined {
     const vma = this.own.vmas.find(address);
     return vma && hostVma(vma);

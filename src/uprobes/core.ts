@@ -109,8 +109,11 @@ export class Core {
   }
 
   private insert(probepoint: Probepoint): boolean {
-    if (!probepoint.uproc.space.insertSwbp(probepoint.vaddr)) return false;
     probepoint.state = 'set';
+    if (!probepoint.uproc.sync(probepoint.vaddr)) {
+      probepoint.state = 'deferred';
+      return false;
+    }
     countUp(probepoint);
     return true;
   }
@@ -118,24 +121,15 @@ export class Core {
   /** Takes the breakpoint out; consumers stay. Threads with an unfinished hit execute the original in place. */
   withdraw(probepoint: Probepoint): void {
     if (probepoint.state !== 'set') return;
-    const { uproc, vaddr } = probepoint;
     probepoint.state = 'deferred';
-    if (!probepoint.lost && !this.isInline(probepoint)) uproc.space.removeSwbp(vaddr);
+    probepoint.uproc.sync(probepoint.vaddr);
     countDown(probepoint);
     this.dropMarks(probepoint);
   }
 
-  /** A thread executes the original in place right now: the breakpoint is out already. */
-  isInline(probepoint: Probepoint): boolean {
-    for (const { state } of this.tasks.values()) {
-      if (state.name === 'inline' && state.probepoint === probepoint) return true;
-    }
-    return false;
-  }
-
   /** Its page is gone, and the breakpoint with it; `whole`: all of the address space. */
   lose(probepoint: Probepoint, whole: boolean): void {
-    probepoint.lost = true;
+    probepoint.uproc.lose(probepoint.vaddr);
     if (whole) probepoint.counted = false;
   }
 

@@ -24,7 +24,7 @@ export const PLAIN: Execution = { slot: undefined, repeating: false };
 export function execute(core: Core, task: UTask, probepoint: Probepoint, how: Execution): HitAnswer {
   const { insn, uproc, vaddr } = probepoint;
   // What may not be executed in place may not be executed elsewhere either: it raises its own fault.
-  const allowed = !isProbeError(insn) && uproc.space.vma(vaddr)?.executable === true;
+  const allowed = !isProbeError(insn) && uproc.space.isExecutable(vaddr);
   if (!allowed || core.arch.singleSteps(task.thread)) return inline(core, task, probepoint, how);
   if (how.slot !== undefined) return stepOutOfLine(core, task, probepoint, insn, how.slot, how);
   for (const method of METHODS) {
@@ -292,7 +292,7 @@ function inline(core: Core, task: UTask, probepoint: Probepoint, { repeating, sl
   if (slot !== undefined) probepoint.uproc.release(slot);
   count(core, probepoint, 'inline');
   space.freeze(thread);
-  if (probepoint.state === 'set') space.removeSwbp(probepoint.vaddr);
+  probepoint.uproc.open(probepoint.vaddr);
   task.enter({ name: 'inline', probepoint, repeating });
   const end = thread.step();
   return end === 'running' ? 'park' : stepEnded(core, task, end);
@@ -306,7 +306,7 @@ function inlineEnded(
 ): HitAnswer {
   const { thread } = task;
   const { insn, uproc, vaddr } = probepoint;
-  const lost = probepoint.state === 'set' && !uproc.space.insertSwbp(vaddr);
+  const lost = !uproc.close(vaddr);
   uproc.space.thaw(thread);
   const done = end.kind === 'fuel' || end.kind === 'watch';
   const goesOn = !isProbeError(insn) && insn.repeats && (done ? thread.ip === vaddr : repeating);

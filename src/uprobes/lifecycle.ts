@@ -105,9 +105,9 @@ function forgetTask(core: Core, thread: HostThread): void {
   if (uproc !== undefined) dropWaiter(uproc, task);
   task.abandon();
   if (state.name === 'sstep') uproc?.release(state.slot);
-  if (state.name === 'inline' && state.probepoint.state === 'set') {
-    state.probepoint.uproc.space.insertSwbp(state.probepoint.vaddr);
-    state.probepoint.uproc.space.thaw(thread);
+  if (state.name === 'inline') {
+    uproc?.close(state.probepoint.vaddr);
+    uproc?.space.thaw(thread);
   }
   task.dropMarks(() => true);
   forgetReturns(task);

@@ -157,6 +157,8 @@ export interface HostSpace {
   /** False: it is not there any more, because the page is gone. */
   removeSwbp(address: number): boolean;
 
+  /** May the program execute what is mapped at the address? Asked at every hit. */
+  isExecutable(address: number): boolean;
   /** The mapping that holds the address. The XOL area is none. */
   vma(address: number): HostVma | undefined;
   vmas(): Iterable<HostVma>;

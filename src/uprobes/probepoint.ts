@@ -30,8 +30,6 @@ export class Probepoint {
   refCounter: number | undefined;
   /** What the semaphore was incremented for this breakpoint. */
   counted = false;
-  /** The breakpoint has gone with its page. */
-  lost = false;
 
   hits = 0;
   /** Hits that reached no consumer: none wanted the thread. */

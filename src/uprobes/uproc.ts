@@ -37,6 +37,10 @@ export class UProc {
   readonly slotWaiters: SlotWaiter[] = [];
   /** Probepoints whose semaphore is not mapped yet. */
   readonly uncounted = new Set<Probepoint>();
+  /** Where breakpoints are in place. */
+  private readonly swbps = new Set<number>();
+  /** Where a thread executes the original in place right now, and how many do. */
+  private readonly opened = new Map<number, number>();
   private readonly analyses = new Map<number, Analysis>();
   private unmappable = false;
 
@@ -53,6 +57,44 @@ export class UProc {
     this.lingering.delete(probepoint);
     this.releaseBoost(probepoint);
   }
+
+  // ---- breakpoints
+
+  /** Makes what is in place at the address what should be. False: it cannot be set. */
+  sync(address: number): boolean {
+    const wanted = this.probepoints.get(address)?.state === 'set' && !this.opened.has(address);
+    if (wanted === this.swbps.has(address)) return true;
+    if (wanted) {
+      if (!this.space.insertSwbp(address)) return false;
+      this.swbps.add(address);
+    } else {
+      this.swbps.delete(address);
+      this.space.removeSwbp(address);
+    }
+    return true;
+  }
+
+  /** A thread is about to execute the original in place. */
+  open(address: number): void {
+    this.opened.set(address, (this.opened.get(address) ?? 0) + 1);
+    this.sync(address);
+  }
+
+  /** It has. False: the breakpoint cannot be set again, because the page is gone. */
+  close(address: number): boolean {
+    const left = (this.opened.get(address) ?? 0) - 1;
+    if (left < 0) throw new Error(`nobody executes 0x${address.toString(16)} in place`);
+    if (left > 0) this.opened.set(address, left);
+    else this.opened.delete(address);
+    return this.sync(address);
+  }
+
+  /** The breakpoint has gone with its page. */
+  lose(address: number): void {
+    this.swbps.delete(address);
+  }
+
+  // ---- what is kept for later
 
   releaseBoost(probepoint: Probepoint): void {
     if (probepoint.boosted === undefined) return;

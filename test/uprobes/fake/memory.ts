@@ -103,6 +103,10 @@ export class FakeSpace implements HostSpace {
     return true;
   }
 
+  isExecutable(address: number): boolean {
+    return this.at(address)?.executable === true;
+  }
+
   vma(address: number): HostVma | undefined {
     return this.at(address);
   }
