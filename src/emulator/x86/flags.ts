@@ -33,8 +33,8 @@ export const ARITHMETIC_FLAGS = FLAG.CF | FLAG.PF | FLAG.AF | FLAG.ZF | FLAG.SF 
  * - ADD: r = a + b. ADC: r = a + b + carry. SUB: r = a - b. SBB: r = a - b - carry.
  * - LOGIC: r; CF = OF = AF = 0.
  * - INC, DEC: r; b = CF (0 or 1), which these keep.
- * - RESULT: ZF, SF, PF from r; a = CF, b = OF (0 or 1); AF = 0.
- * - SHL, SHR, SAR: r = a shifted by b (not 0). SHIFTED: as RESULT. In all four AF = 1, as AMD's processors leave it.
+ * - RESULT: ZF, SF, PF from r; a = CF and AF as in RFLAGS, b = OF (0 or 1).
+ * - SHL, SHR, SAR: r = a shifted by b (not 0); AF = 1, as AMD's processors leave it.
  * - MUL: r = the low half of the signed product of a and b; CF = OF = 1 when that is not the whole product; ZF, SF, PF from r; AF = 0.
  */
 export const FLAGS_BASE = {
@@ -50,35 +50,13 @@ export const FLAGS_BASE = {
   SHL: 9,
   SHR: 10,
   SAR: 11,
-  SHIFTED: 12,
-  MUL: 13,
+  MUL: 12,
 } as const;
 
 /** The kind for a base and an operand size in bytes (1, 2, 4, 8). */
 export function flagsKind(base: number, size: number): number {
   return (base << 2) | (31 - Math.clz32(size));
 }
-
-/** The condition codes in the encoding's order (SDM vol. 2D, table B-10); an odd code is the negation of the even one before it. */
-export const CONDITIONS = [
-  'o',
-  'no',
-  'b',
-  'nb',
-  'z',
-  'nz',
-  'be',
-  'nbe',
-  's',
-  'ns',
-  'p',
-  'np',
-  'l',
-  'nl',
-  'le',
-  'nle',
-] as const;
-export type Condition = (typeof CONDITIONS)[number];
 
 /** 1 when the low byte has an even number of ones (PF). */
 export function parity(b: OpBuilder, value: Value): Value {
@@ -88,7 +66,7 @@ export function parity(b: OpBuilder, value: Value): Value {
 
 /**
  * The six flags of a record, as in RFLAGS: (kind, a, b, r) → i32. Operands are shifted to the top of 64 bits first, so that
- * one formula serves all widths. This is the definition; `condition` below only shortens it where the kind is known.
+ * one formula serves all widths. This is the definition; conditions.ts only shortens it where the kind is known.
  */
 export const eflagsOf = subroutine('eflags', 'illl>i', (b, kind, a, other, result) => {
   const k = kind as Value;
@@ -129,11 +107,13 @@ export const eflagsOf = subroutine('eflags', 'illl>i', (b, kind, a, other, resul
     b.assign(overflow, b.eq(r, b.shl(b.shrU(b.i64(-1), b.add(shift, b.i64(1))), shift)));
     b.assign(adjust, b.eq(nibble, b.i32(15)));
   });
-  b.if(b.or(is(FLAGS_BASE.RESULT), is(FLAGS_BASE.SHIFTED)), () => {
-    b.assign(carry, b.wrap(a as Value));
+  b.if(is(FLAGS_BASE.RESULT), () => {
+    const bits = b.wrap(a as Value);
+    b.assign(carry, b.and(bits, b.i32(FLAG.CF)));
+    b.assign(adjust, b.and(b.shrU(bits, b.i32(4)), b.i32(1)));
     b.assign(overflow, b.wrap(other as Value));
   });
-  b.if(b.and(b.geU(base, b.i32(FLAGS_BASE.SHL)), b.leU(base, b.i32(FLAGS_BASE.SHIFTED))), () => {
+  b.if(b.and(b.geU(base, b.i32(FLAGS_BASE.SHL)), b.leU(base, b.i32(FLAGS_BASE.SAR))), () => {
     b.assign(adjust, b.i32(1));
   });
   /** The count without the last step, which moves the carry out. */
@@ -191,88 +171,4 @@ export function arithmeticFlags(b: IrBuilder): Value {
 /** Sets all six flags from RFLAGS bits (i32); others are ignored. */
 export function setArithmeticFlags(b: IrBuilder, flags: Value): void {
   b.recordFlags(FLAGS_BASE.EXPLICIT << 2, b.and(flags, b.i32(ARITHMETIC_FLAGS)));
-}
-
-/** A condition code (0..15, as encoded) as an i32, 0 or 1. */
-export function condition(b: IrBuilder, code: number): Value {
-  const positive = code & ~1;
-  const value =
-    (b.flagsKind === undefined ? undefined : knownCondition(b, positive, b.flagsKind)) ?? computed(b, positive);
-  return code & 1 ? b.eqz(value) : value;
-}
-
-/** A condition from the flags themselves. */
-function computed(b: IrBuilder, code: number): Value {
-  const flags = arithmeticFlags(b);
-  const bit = (n: number): Value => b.and(b.shrU(flags, b.i32(n)), b.i32(1));
-  switch (CONDITIONS[code]) {
-    case 'o':
-      return bit(11);
-    case 'b':
-      return b.and(flags, b.i32(1));
-    case 'z':
-      return bit(6);
-    case 'be':
-      return b.ne(b.and(flags, b.i32(FLAG.CF | FLAG.ZF)), b.i32(0));
-    case 's':
-      return bit(7);
-    case 'p':
-      return bit(2);
-    case 'l':
-      return b.xor(bit(7), bit(11));
-    default:
-      return b.or(bit(6), b.xor(bit(7), bit(11)));
-  }
-}
-
-/** The short form of a condition after a known kind, or undefined where there is none. */
-function knownCondition(b: IrBuilder, code: number, kind: number): Value | undefined {
-  const size = 1 << (kind & 3);
-  const wide = size === 8;
-  const operand = (slot: number): Value => b.get(slot, wide ? 8 : 4);
-  const signed = (value: Value): Value =>
-    size === 1 ? b.op('i32.extend8_s', value) : size === 2 ? b.op('i32.extend16_s', value) : value;
-  const a = (): Value => operand(SLOT.CC_A);
-  const other = (): Value => operand(SLOT.CC_B);
-  const r = (): Value => operand(SLOT.CC_R);
-  const zero = (): Value => (wide ? b.i64(0) : b.i32(0));
-  const name = CONDITIONS[code];
-
-  const base = kind >> 2;
-  if (base === FLAGS_BASE.EXPLICIT) return undefined;
-  if (name === 'z') return base === FLAGS_BASE.SUB ? b.eq(a(), other()) : b.eqz(r());
-  const negative = (value: Value): Value => b.ltS(signed(value), zero());
-  if (name === 's') return negative(r());
-  if (name === 'p') return parity(b, r());
-  switch (base) {
-    case FLAGS_BASE.SUB:
-      if (name === 'b') return b.ltU(a(), other());
-      if (name === 'be') return b.leU(a(), other());
-      if (name === 'l') return b.ltS(signed(a()), signed(other()));
-      if (name === 'le') return b.leS(signed(a()), signed(other()));
-      return undefined;
-    case FLAGS_BASE.ADD:
-      return name === 'b' ? b.ltU(r(), a()) : undefined;
-    case FLAGS_BASE.ADC:
-      return name === 'b' ? negative(b.or(b.and(a(), other()), b.and(b.or(a(), other()), b.not(r())))) : undefined;
-    case FLAGS_BASE.SBB:
-      return name === 'b'
-        ? negative(b.or(b.and(b.not(a()), other()), b.and(b.not(b.xor(a(), other())), r())))
-        : undefined;
-    case FLAGS_BASE.LOGIC:
-      if (name === 'b' || name === 'o') return b.i32(0);
-      if (name === 'be') return b.eqz(r());
-      if (name === 'l') return negative(r());
-      return b.leS(signed(r()), zero());
-    case FLAGS_BASE.INC:
-    case FLAGS_BASE.DEC:
-      return name === 'b' ? b.get(SLOT.CC_B, 4) : undefined;
-    case FLAGS_BASE.RESULT:
-    case FLAGS_BASE.SHIFTED:
-      if (name === 'b') return b.get(SLOT.CC_A, 4);
-      if (name === 'o') return b.get(SLOT.CC_B, 4);
-      return undefined;
-    default:
-      return undefined;
-  }
 }

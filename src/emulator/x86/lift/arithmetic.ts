@@ -1,15 +1,9 @@
 /** Binary integer arithmetic and logic: SDM vol. 1, 5.1.2 and 5.1.4. */
 import { Mnemonic } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
-import {
-  ARITHMETIC_FLAGS,
-  arithmeticFlags,
-  condition,
-  FLAG,
-  FLAGS_BASE,
-  flagsKind,
-  setArithmeticFlags,
-} from '../flags.js';
+import { condition } from '../conditions.js';
+import { changeFlags } from '../flag-parts.js';
+import { FLAGS_BASE, flagsKind } from '../flags.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';
 
 /** ADD: dst ← dst + src. */
@@ -79,18 +73,15 @@ function not(b: Lifter): void {
 }
 
 /** ADCX, ADOX: an addition whose only flag, in and out, is CF or OF. */
-function addWith(b: Lifter, flag: number): void {
+function addWith(b: Lifter, flag: 'carry' | 'overflow'): void {
   const size = b.size(0);
   const x = b.read(0);
   const y = b.read(1);
-  const flags = arithmeticFlags(b);
-  const carryIn = b.ne(b.and(flags, b.i32(flag)), b.i32(0));
+  const bit = condition(b, flag === 'carry' ? 2 : 0);
   const partial = b.add(x, y);
-  const sum = b.add(partial, size === 8 ? b.extendU(carryIn) : carryIn);
-  const carryOut = b.or(b.ltU(partial, x), b.ltU(sum, partial));
+  const sum = b.add(partial, size === 8 ? b.extendU(bit) : bit);
   b.write(0, sum);
-  const rest = b.and(flags, b.i32(ARITHMETIC_FLAGS & ~flag));
-  setArithmeticFlags(b, b.or(rest, b.shl(carryOut, b.i32(Math.log2(flag)))));
+  changeFlags(b, { [flag]: b.or(b.ltU(partial, x), b.ltU(sum, partial)) });
 }
 
 export const arithmetic: readonly InsnRow[] = [
@@ -107,6 +98,6 @@ export const arithmetic: readonly InsnRow[] = [
   row(Mnemonic.Sbb, (b) => withCarry(b, FLAGS_BASE.SBB)),
   row(Mnemonic.Neg, neg),
   row(Mnemonic.Not, not),
-  row(Mnemonic.Adcx, (b) => addWith(b, FLAG.CF)),
-  row(Mnemonic.Adox, (b) => addWith(b, FLAG.OF)),
+  row(Mnemonic.Adcx, (b) => addWith(b, 'carry')),
+  row(Mnemonic.Adox, (b) => addWith(b, 'overflow')),
 ];

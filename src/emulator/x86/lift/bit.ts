@@ -3,7 +3,8 @@ import { Mnemonic } from '../../../iced-x86.js';
 import type { Address } from '../../ir/builder.js';
 import type { Value } from '../../ir/op-builder.js';
 import { crc32c } from '../bit-subroutines.js';
-import { ARITHMETIC_FLAGS, arithmeticFlags, FLAG, parity, setArithmeticFlags } from '../flags.js';
+import { changeFlags } from '../flag-parts.js';
+import { parity, setArithmeticFlags } from '../flags.js';
 import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
 
 /** What becomes of the tested bit, given the value and a mask of that bit. */
@@ -26,14 +27,13 @@ function bitTest(change?: BitChange): LiftFunction {
     const forWrite = change !== undefined;
     const x = at === undefined ? b.readSized(0, size, forWrite) : b.load(at, size, forWrite);
     const place = b.and(offset, b.like(offset, 8 * size - 1));
-    const flags = b.and(arithmeticFlags(b), b.i32(ARITHMETIC_FLAGS & ~FLAG.CF));
     const bit = b.and(b.wrap(b.shrU(x, place)), b.i32(1));
     if (change !== undefined) {
       const result = change(b, x, b.shl(b.like(x, 1), place));
       if (at === undefined) b.write(0, result);
       else b.store(at, size, result);
     }
-    setArithmeticFlags(b, b.or(flags, bit));
+    changeFlags(b, { carry: bit });
   };
 }
 

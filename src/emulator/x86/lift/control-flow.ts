@@ -3,7 +3,7 @@ import { Code, Mnemonic, Register } from '../../../iced-x86.js';
 import { GPR } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { ACCESS, EXIT, FAULT } from '../../stop.js';
-import { CONDITIONS, condition } from '../flags.js';
+import { CONDITIONS, condition } from '../conditions.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';
 import { USER_CS } from '../signal-frame.js';
 import { writeFlags } from './flag-control.js';

@@ -4,7 +4,7 @@ import { GPR } from '../../../register-set.js';
 import type { Address } from '../../ir/builder.js';
 import type { Value } from '../../ir/op-builder.js';
 import { ACCESS, EXIT, FAULT } from '../../stop.js';
-import { CONDITIONS, condition } from '../flags.js';
+import { CONDITIONS, condition } from '../conditions.js';
 import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
 import { checkSegment, setSegment } from './segment.js';
 

@@ -2,6 +2,8 @@
 import { Mnemonic } from '../../../iced-x86.js';
 import { GPR, SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
+import { condition } from '../conditions.js';
+import { changeFlags } from '../flag-parts.js';
 import { ARITHMETIC_FLAGS, arithmeticFlags, FLAG, setArithmeticFlags } from '../flags.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';
 
@@ -18,11 +20,6 @@ function lahf(b: Lifter): void {
 function sahf(b: Lifter): void {
   const kept = b.and(arithmeticFlags(b), b.i32(FLAG.OF));
   setArithmeticFlags(b, b.or(kept, b.and(b.get(AH, 1), b.i32(LOW_FLAGS))));
-}
-
-/** CLC, STC, CMC: CF ← 0, 1, ~CF. */
-function carry(b: Lifter, change: (flags: Value) => Value): void {
-  setArithmeticFlags(b, change(arithmeticFlags(b)));
 }
 
 function direction(b: Lifter, value: number): void {
@@ -58,9 +55,9 @@ function popf(b: Lifter, size: number): void {
 export const flagControl: readonly InsnRow[] = [
   row(Mnemonic.Lahf, lahf),
   row(Mnemonic.Sahf, sahf),
-  row(Mnemonic.Clc, (b) => carry(b, (flags) => b.and(flags, b.i32(~FLAG.CF)))),
-  row(Mnemonic.Stc, (b) => carry(b, (flags) => b.or(flags, b.i32(FLAG.CF)))),
-  row(Mnemonic.Cmc, (b) => carry(b, (flags) => b.xor(flags, b.i32(FLAG.CF)))),
+  row(Mnemonic.Clc, (b) => changeFlags(b, { carry: b.i32(0) })),
+  row(Mnemonic.Stc, (b) => changeFlags(b, { carry: b.i32(1) })),
+  row(Mnemonic.Cmc, (b) => changeFlags(b, { carry: condition(b, 3) })),
   row(Mnemonic.Cld, (b) => direction(b, 0)),
   row(Mnemonic.Std, (b) => direction(b, 1)),
   row(Mnemonic.Pushf, (b) => pushf(b, 2)),

@@ -4,15 +4,9 @@
  */
 import { Mnemonic } from '../../../iced-x86.js';
 import type { Value } from '../../ir/op-builder.js';
-import {
-  ARITHMETIC_FLAGS,
-  arithmeticFlags,
-  FLAG,
-  FLAGS_BASE,
-  flagsKind,
-  recordFlagsIf,
-  setArithmeticFlags,
-} from '../flags.js';
+import { condition } from '../conditions.js';
+import { changeFlags } from '../flag-parts.js';
+import { FLAG, FLAGS_BASE, flagsKind, recordFlagsIf } from '../flags.js';
 import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
 
 /** The masked count, in the type of the operand; a constant when it is an immediate. */
@@ -48,11 +42,10 @@ function shift(base: number, compute: (b: Lifter, x: Value, count: Value, size: 
 }
 
 /** Sets CF and OF (i32, 0 or 1) unless the count is 0; the other flags stay. */
-function rotateFlags(b: Lifter, count: Value, old: Value, carry: Value, overflow: Value): void {
+function rotateFlags(b: Lifter, count: Value, carry: Value, overflow: Value): void {
   if (count.constant === 0n) return;
-  const kept = b.and(old, b.i32(ARITHMETIC_FLAGS & ~(FLAG.CF | FLAG.OF)));
-  const made = b.or(b.or(kept, carry), b.shl(overflow, b.i32(11)));
-  setArithmeticFlags(b, count.constant === undefined ? b.select(b.eqz(count), old, made) : made);
+  const changes = count.constant === undefined ? b.ne(count, b.like(count, 0)) : undefined;
+  changeFlags(b, { carry, overflow }, changes);
 }
 
 /** ROL, ROR. A narrow value is repeated over 32 bits first, so that the rotation wraps by itself. */
@@ -63,11 +56,10 @@ function rotate(left: boolean): LiftFunction {
     const count = maskedCount(b, 1, size);
     const repeated = size === 1 ? b.mul(x, b.i32(0x0101_0101)) : size === 2 ? b.mul(x, b.i32(0x1_0001)) : x;
     const result = b.truncate(b.op(`${x.type}.${left ? 'rotl' : 'rotr'}`, repeated, count), size);
-    const old = arithmeticFlags(b);
     b.write(0, result);
     const top = topBit(b, result, size);
     const carry = left ? b.and(b.wrap(result), b.i32(1)) : top;
-    rotateFlags(b, count, old, carry, b.xor(top, left ? carry : topBit(b, result, size, 1)));
+    rotateFlags(b, count, carry, b.xor(top, left ? carry : topBit(b, result, size, 1)));
   };
 }
 
@@ -108,13 +100,12 @@ function rotateCarry(left: boolean): LiftFunction {
     const size = b.size(0);
     const x = b.readForUpdate(0);
     const count = maskedCount(b, 1, size);
-    const old = arithmeticFlags(b);
-    const carryIn = b.and(old, b.i32(FLAG.CF));
+    const carryIn = condition(b, 2);
     const [result, carry] =
       size === 8 ? rotateCarryWide(b, x, count, carryIn, left) : rotateCarryNarrow(b, x, count, carryIn, size, left);
     b.write(0, result);
     const top = topBit(b, result, size);
-    rotateFlags(b, count, old, carry, b.xor(top, left ? carry : topBit(b, result, size, 1)));
+    rotateFlags(b, count, carry, b.xor(top, left ? carry : topBit(b, result, size, 1)));
   };
 }
 
@@ -131,7 +122,8 @@ function doubleShift(left: boolean): LiftFunction {
     const overflow = b.xor(topBit(b, result, size), left ? carry : topBit(b, result, size, 1));
     const bit = (value: Value): Value => (size === 8 ? b.extendU(value) : value);
     b.write(0, result);
-    shiftFlags(b, count, flagsKind(FLAGS_BASE.SHIFTED, size), bit(carry), bit(overflow), result);
+    const bits = b.or(carry, b.i32(FLAG.AF));
+    shiftFlags(b, count, flagsKind(FLAGS_BASE.RESULT, size), bit(bits), bit(overflow), result);
   };
 }
 

@@ -6,7 +6,8 @@
 import { Mnemonic, OpKind } from '../../../iced-x86.js';
 import { GPR, SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
-import { condition, FLAGS_BASE, flagsKind } from '../flags.js';
+import { condition } from '../conditions.js';
+import { FLAGS_BASE, flagsKind } from '../flags.js';
 import { type InsnRow, type Lifter, type LiftFunction, row } from '../lifter.js';
 import { copyElements, fillElements } from '../string-subroutines.js';
 
