@@ -135,7 +135,7 @@ export class Process {
   handlers: SignalHandlers;
   /** What threads that wait for a change of one of its children sleep on. */
   readonly childKey: WaitKey;
-  /** Woken for every signal that is queued for the process or one of its threads (signalfd). */
+  /** Woken for every signal that is queued for the process or one of its threads (signalfd), and at its end (pidfd). */
   readonly signalKey: WaitKey;
   /** Signals for the process as a whole. */
   readonly pending: PendingSignals = noPending();

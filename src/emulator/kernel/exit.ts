@@ -31,6 +31,7 @@ export function endProcess(machine: Machine, process: Process, status: ExitStatu
   process.stopped = undefined;
   releaseResources(machine, process);
   leaderExits(machine, process);
+  machine.wake(process.signalKey);
   const groups = mindedGroups(process);
   orphanChildren(machine, process);
   hangUpGroups(machine, process, groups);

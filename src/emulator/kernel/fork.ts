@@ -8,6 +8,9 @@ import { Process } from '../process.js';
 import { DEFAULT_ACTION, SIG_DFL, SIG_IGN, SIGNAL_COUNT, type SignalHandlers } from '../signals.js';
 import { Thread } from '../thread.js';
 import { E2BIG, EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM } from './errno.js';
+import { leaveSpace } from './exit.js';
+import { filesOf, install } from './file/file-table.js';
+import { PidFile } from './file/pidfd.js';
 import { RLIMIT } from './limits.js';
 import { block, type SyscallContext, type SyscallResult, type SyscallRow } from './syscall-table.js';
 import type { Blocked } from './wait.js';
@@ -26,6 +29,8 @@ interface CloneRequest {
   /** Top of the new stack; 0: the parent's. */
   readonly stack: number;
   readonly parentTid: number;
+  /** Where the descriptor of the new process is told (CLONE_PIDFD). */
+  readonly pidfd: number;
   readonly childTid: number;
   readonly tls: number;
   readonly exitSignal: number;
@@ -40,8 +45,9 @@ function check({ process }: SyscallContext, request: CloneRequest): number {
   if (has(request, CLONE.THREAD) && !has(request, CLONE.SIGHAND)) return -EINVAL;
   if (has(request, CLONE.SIGHAND) && !has(request, CLONE.VM)) return -EINVAL;
   if (has(request, CLONE.CLEAR_SIGHAND) && has(request, CLONE.SIGHAND)) return -EINVAL;
-  // A pidfd would need a descriptor type that nothing here offers; cgroups there are none.
-  if (has(request, CLONE.PIDFD) || has(request, CLONE.INTO_CGROUP)) return -EINVAL;
+  if (has(request, CLONE.PIDFD) && has(request, CLONE.THREAD)) return -EINVAL;
+  // There are no cgroups.
+  if (has(request, CLONE.INTO_CGROUP)) return -EINVAL;
   if (has(request, CLONE.PARENT) && process.parent === undefined) return -EINVAL;
   return 0;
 }
@@ -70,11 +76,33 @@ function clone(context: SyscallContext, request: CloneRequest): SyscallResult {
     machine.releaseCpu(cpu);
     return -ENOMEM;
   }
+  const told = has(request, CLONE.PIDFD) ? tellPidfd(context, request, child) : 0;
+  if (told < 0) return undo(context, child, told);
   inherit(context, request, child);
   machine.threads.set(child.tid, child);
   machine.scheduler.enqueue(child);
   announce(machine, thread, child, request);
   return has(request, CLONE.VFORK) ? waitForVfork(context, child) : child.tid;
+}
+
+function tellPidfd({ machine, process, memory }: SyscallContext, { pidfd }: CloneRequest, child: Thread): number {
+  const fd = install(process, new PidFile(machine, 0, child.process), true);
+  if (fd >= 0 && !memory.writeU32(pidfd, fd)) {
+    filesOf(process).close(fd);
+    return -EFAULT;
+  }
+  return fd;
+}
+
+/** The new process has not run and nobody has heard of it. */
+function undo({ machine }: SyscallContext, child: Thread, error: number): number {
+  const { process } = child;
+  process.parent?.children.delete(process);
+  machine.processes.delete(process.pid);
+  process.files.release();
+  leaveSpace(machine, process);
+  machine.releaseCpu(child.cpu);
+  return error;
 }
 
 function newThread({ machine, process, thread }: SyscallContext, cpu: CpuState): Thread {
@@ -189,7 +217,10 @@ function resumeVfork({ machine, thread }: SyscallContext, blocked: Blocked): Sys
 function cloneSyscall(context: SyscallContext): SyscallResult {
   const [flags, stack, parentTid, childTid, tls] = context.args as [number, number, number, number, number];
   const low = flags >>> 0;
-  return clone(context, { flags: low - (low & 0xff), stack, parentTid, childTid, tls, exitSignal: low & 0xff });
+  // clone(2) has one place for both.
+  if (low & CLONE.PIDFD && low & CLONE.PARENT_SETTID) return -EINVAL;
+  const request = { stack, parentTid, pidfd: parentTid, childTid, tls };
+  return clone(context, { ...request, flags: low - (low & 0xff), exitSignal: low & 0xff });
 }
 
 /** struct clone_args: 64 bytes in its first version, 88 with set_tid and cgroup. */
@@ -205,10 +236,10 @@ function clone3(context: SyscallContext): SyscallResult {
   if (bytes.subarray(CLONE_ARGS_BYTES).some((byte) => byte !== 0)) return -E2BIG;
   const view = new DataView(bytes.buffer, bytes.byteOffset, size);
   const field = (i: number): number => (8 * i < size ? Number(view.getBigUint64(8 * i, true)) : 0);
-  const [flags, , childTid, parentTid, exitSignal, stack, stackSize, tls, setTid, setTidSize] = Array.from({ length: 11 }, (_, i) => field(i)) as number[] as [
-    number, number, number, number, number, number, number, number, number, number,
+  const [flags, pidfd, childTid, parentTid, exitSignal, stack, stackSize, tls, setTid, setTidSize] = Array.from({ length: 11 }, (_, i) => field(i)) as number[] as [
+    number, number, number, number, number, number, number, number, number, number, number,
   ]; // biome-ignore format: one list
-  const request = { flags, stack: stack + stackSize, parentTid, childTid, tls, exitSignal };
+  const request = { flags, stack: stack + stackSize, parentTid, pidfd, childTid, tls, exitSignal };
   if ((flags & 0xff) !== 0 || exitSignal > SIGNAL_COUNT) return -EINVAL;
   if ((stack === 0) !== (stackSize === 0)) return -EINVAL;
   if ((has(request, CLONE.THREAD) || has(request, CLONE.PARENT)) && exitSignal !== 0) return -EINVAL;
@@ -218,7 +249,7 @@ function clone3(context: SyscallContext): SyscallResult {
 }
 
 function plain(flags: number): CloneRequest {
-  return { flags, stack: 0, parentTid: 0, childTid: 0, tls: 0, exitSignal: SIGCHLD };
+  return { flags, stack: 0, parentTid: 0, pidfd: 0, childTid: 0, tls: 0, exitSignal: SIGCHLD };
 }
 
 const vforkWait = { resume: resumeVfork, uninterruptible: true } as const;

@@ -3,7 +3,9 @@
 import type { Pid } from '../../types.js';
 import { NS_PER_SECOND } from '../clock.js';
 import type { Process } from '../process.js';
-import { EFAULT, EINVAL, ENOSYS, EPERM, ERRNO, type ErrnoName, ESRCH } from './errno.js';
+import { EBADF, EFAULT, EINVAL, EPERM, ERRNO, type ErrnoName, ESRCH } from './errno.js';
+import { filesOf } from './file/file-table.js';
+import type { OpenFile } from './file/open-file.js';
 import { CAP, capable, mayInspect } from './identity-checks.js';
 import type { SyscallContext, SyscallResult, SyscallRow } from './syscall-table.js';
 
@@ -59,16 +61,22 @@ function getrandom({ machine, memory, args }: SyscallContext): number {
 
 const KCMP = { FILE: 0, VM: 1, FILES: 2, FS: 3, SIGHAND: 4, IO: 5, SYSVSEM: 6 } as const;
 
-/** 0: the same; 1, 2: an order among different ones. Descriptors (KCMP_FILE) are not compared. */
+/** 0: the same; 1, 2: an order among different ones. */
 function kcmp({ machine, process, args }: SyscallContext): number {
-  const [pid1, pid2, type] = args.map((arg) => arg | 0) as [number, number, number];
+  const [pid1, pid2, type, fd1, fd2] = args.map((arg) => arg | 0) as [number, number, number, number, number];
   const a = machine.processes.get(pid1 as Pid);
   const b = machine.processes.get(pid2 as Pid);
   if (a === undefined || b === undefined) return -ESRCH;
   if (!mayInspect(process, a) || !mayInspect(process, b)) return -EPERM;
+  if (type === KCMP.FILE) return compareFiles(filesOf(a).get(fd1), filesOf(b).get(fd2));
   const part = parts.get(type);
-  if (part === undefined) return type === KCMP.FILE ? -ENOSYS : -EINVAL;
+  if (part === undefined) return -EINVAL;
   return part(a) === part(b) ? 0 : a.pid < b.pid ? 1 : 2;
+}
+
+function compareFiles(a: OpenFile | undefined, b: OpenFile | undefined): number {
+  if (a === undefined || b === undefined) return -EBADF;
+  return a === b ? 0 : a.key < b.key ? 1 : 2;
 }
 
 const parts: ReadonlyMap<number, (process: Process) => unknown> = new Map([
@@ -168,6 +176,17 @@ const REFUSED: readonly (readonly [nr: number, name: string, errno: ErrnoName])[
   [175, 'init_module', 'EPERM'],
   [176, 'delete_module', 'EPERM'],
   [179, 'quotactl', 'EPERM'],
+  [136, 'ustat', 'ENOSYS'],
+  [139, 'sysfs', 'ENOSYS'],
+  [174, 'create_module', 'ENOSYS'],
+  [177, 'get_kernel_syms', 'ENOSYS'],
+  [178, 'query_module', 'ENOSYS'],
+  [180, 'nfsservctl', 'ENOSYS'],
+  [181, 'getpmsg', 'ENOSYS'],
+  [182, 'putpmsg', 'ENOSYS'],
+  [183, 'afs_syscall', 'ENOSYS'],
+  [184, 'tuxcall', 'ENOSYS'],
+  [185, 'security', 'ENOSYS'],
   [205, 'set_thread_area', 'ENOSYS'],
   [206, 'io_setup', 'ENOSYS'],
   [207, 'io_destroy', 'ENOSYS'],
@@ -175,6 +194,10 @@ const REFUSED: readonly (readonly [nr: number, name: string, errno: ErrnoName])[
   [209, 'io_submit', 'ENOSYS'],
   [210, 'io_cancel', 'ENOSYS'],
   [211, 'get_thread_area', 'ENOSYS'],
+  [212, 'lookup_dcookie', 'EPERM'],
+  [214, 'epoll_ctl_old', 'ENOSYS'],
+  [215, 'epoll_wait_old', 'ENOSYS'],
+  [236, 'vserver', 'ENOSYS'],
   [237, 'mbind', 'ENOSYS'],
   [238, 'set_mempolicy', 'ENOSYS'],
   [239, 'get_mempolicy', 'ENOSYS'],
@@ -192,20 +215,44 @@ const REFUSED: readonly (readonly [nr: number, name: string, errno: ErrnoName])[
   [279, 'move_pages', 'ENOSYS'],
   [298, 'perf_event_open', 'ENOENT'],
   [300, 'fanotify_init', 'EPERM'],
+  [301, 'fanotify_mark', 'EPERM'],
   [304, 'open_by_handle_at', 'EPERM'],
   [305, 'clock_adjtime', 'EPERM'],
   [308, 'setns', 'EPERM'],
   [313, 'finit_module', 'EPERM'],
   [317, 'seccomp', 'EINVAL'],
+  [320, 'kexec_file_load', 'EPERM'],
   [321, 'bpf', 'EPERM'],
   [323, 'userfaultfd', 'EPERM'],
   [333, 'io_pgetevents', 'ENOSYS'],
   [425, 'io_uring_setup', 'ENOSYS'],
   [426, 'io_uring_enter', 'ENOSYS'],
   [427, 'io_uring_register', 'ENOSYS'],
+  [428, 'open_tree', 'EPERM'],
+  [429, 'move_mount', 'EPERM'],
+  [430, 'fsopen', 'EPERM'],
+  [431, 'fsconfig', 'EPERM'],
+  [432, 'fsmount', 'EPERM'],
+  [433, 'fspick', 'EPERM'],
+  [442, 'mount_setattr', 'EPERM'],
+  [443, 'quotactl_fd', 'EPERM'],
   [444, 'landlock_create_ruleset', 'EOPNOTSUPP'],
+  [445, 'landlock_add_rule', 'EOPNOTSUPP'],
   [446, 'landlock_restrict_self', 'EOPNOTSUPP'],
+  [447, 'memfd_secret', 'ENOSYS'],
+  [448, 'process_mrelease', 'ENOSYS'],
   [449, 'futex_waitv', 'ENOSYS'],
+  [450, 'set_mempolicy_home_node', 'ENOSYS'],
+  [451, 'cachestat', 'ENOSYS'],
+  [453, 'map_shadow_stack', 'ENOSYS'],
+  [454, 'futex_wake', 'ENOSYS'],
+  [455, 'futex_wait', 'ENOSYS'],
+  [456, 'futex_requeue', 'ENOSYS'],
+  [457, 'statmount', 'ENOSYS'],
+  [458, 'listmount', 'ENOSYS'],
+  [459, 'lsm_get_self_attr', 'ENOSYS'],
+  [460, 'lsm_set_self_attr', 'ENOSYS'],
+  [461, 'lsm_list_modules', 'ENOSYS'],
 ]; // biome-ignore format: a table
 
 export const systemSyscalls: readonly SyscallRow[] = [

@@ -4,6 +4,7 @@ import { encodeSigInfo } from '../siginfo.js';
 import { CLD, SIGNAL, type SigInfo } from '../signals.js';
 import { ECHILD, EFAULT, EINVAL, ESRCH } from './errno.js';
 import { addUsage, reap } from './exit.js';
+import { processAt } from './file/pidfd.js';
 import { childInfo, endInfo } from './signal-send.js';
 import { block, type SyscallContext, type SyscallResult, type SyscallRow } from './syscall-table.js';
 import { rusageBytes } from './time.js';
@@ -22,6 +23,7 @@ const W = {
 const P_ALL = 0;
 const P_PID = 1;
 const P_PGID = 2;
+const P_PIDFD = 3;
 
 /** Which children, and which of their changes. */
 interface Query {
@@ -127,9 +129,15 @@ function wait4(context: SyscallContext): SyscallResult {
   return wait(context, wait4Query(context, pid, options), tell, () => 0);
 }
 
-function waitidQuery({ process }: SyscallContext, kind: number, id: number, options: number): Query | undefined {
+/** undefined: EINVAL. */
+function waitidQuery(context: SyscallContext, kind: number, id: number, options: number): Query | number | undefined {
+  const { process } = context;
   if (kind === P_ALL) return { options };
   if (kind === P_PID) return id > 0 ? { pid: id, options } : undefined;
+  if (kind === P_PIDFD) {
+    const target = id < 0 ? undefined : processAt(context, id);
+    return typeof target === 'object' ? { pid: target.pid, options } : target;
+  }
   if (kind === P_PGID) return id >= 0 ? { pgid: id === 0 ? process.pgid : id, options } : undefined;
   return undefined;
 }
@@ -140,7 +148,7 @@ function waitid(context: SyscallContext): SyscallResult {
   const kinds = W.STOPPED | W.EXITED | W.CONTINUED;
   if (options & ~(kinds | W.NOHANG | W.NOWAIT | W.NOTHREAD | W.ALL | W.CLONE) || !(options & kinds)) return -EINVAL;
   const query = waitidQuery(context, kind | 0, id | 0, options);
-  if (query === undefined) return -EINVAL;
+  if (typeof query !== 'object') return query ?? -EINVAL;
   const tell = (change: Change): number => {
     const written = infoAt === 0 || writeInfo(context, infoAt, change.info);
     return written && writeUsage(context, usageAt, change) ? 0 : -EFAULT;

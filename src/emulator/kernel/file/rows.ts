@@ -13,6 +13,7 @@ import { lockSyscalls } from './lock-calls.js';
 import { memoryFileSyscalls } from './memory-file.js';
 import { nameSyscalls } from './name-calls.js';
 import { openSyscalls } from './open.js';
+import { pidfdSyscalls } from './pidfd.js';
 import { pipeSyscalls } from './pipe.js';
 import { pollSyscalls } from './poll.js';
 import { selectSyscalls } from './select.js';
@@ -26,6 +27,7 @@ export const fileSyscalls: readonly SyscallRow[] = [
   ...descriptorSyscalls,
   ...epollSyscalls,
   ...eventfdSyscalls,
+  ...pidfdSyscalls,
   ...pipeSyscalls,
   ...pollSyscalls,
   ...selectSyscalls,
