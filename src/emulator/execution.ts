@@ -11,7 +11,7 @@ import { Fetcher, type FetchFault } from './execution/fetch.js';
 import { createRuntime, type Runtime } from './execution/runtime.js';
 import { SlowLane } from './execution/slow-lane.js';
 import { SpaceCode } from './execution/space-code.js';
-import { type Tier, Tiering } from './execution/tiering.js';
+import { type CodeSource, type Tier, Tiering } from './execution/tiering.js';
 import type { CodeListener, ExecutionSpace, Executor, Exit, PageFault } from './executor.js';
 import type { GuestArch, HelperEnvironment, Model } from './guest-arch.js';
 import { InterpreterEncoder } from './interp/encode.js';
@@ -30,6 +30,8 @@ export interface ExecutionConfig {
   readonly environment: (cpu: CpuState) => HelperEnvironment;
   /** `auto` if not given. */
   readonly tier?: Tier;
+  /** Executions of a block until tier `auto` compiles it; tiering's choice if not given. */
+  readonly hotAfter?: number;
 }
 
 /** For `--stats`. */
@@ -80,13 +82,14 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     this.store = new CodeStore(new InterpreterEncoder(config.physical, config.arch.subroutines));
     this.fetcher = new Fetcher(config.physical);
     this.slowLane = new SlowLane(config.physical, this.runtime);
-    this.tiering = new Tiering(config.tier ?? 'auto', {
+    const source: CodeSource = {
       runtime: this.runtime,
       physical: config.physical,
       irAt: (code, ip, lift) => this.irAt(code, ip, lift),
       isThere: (space, { ip, bytes }) => this.isThere(space, ip, bytes),
       mark: (space, { ip, end }) => this.fetcher.markCode(space, ip, end),
-    });
+    };
+    this.tiering = new Tiering(config.tier ?? 'auto', source, config.hotAfter);
   }
 
   get statistics(): ExecutionStatistics {

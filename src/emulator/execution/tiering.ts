@@ -14,8 +14,8 @@ import type { SpaceCode } from './space-code.js';
 /** auto: cold code is interpreted, hot code compiled. interp, compile: only the one, as far as possible. */
 export type Tier = 'auto' | 'interp' | 'compile';
 
-/** Executions of a block until it is compiled. */
-const HOT_AFTER = 64;
+/** Executions of a block until it is compiled. A region costs about a millisecond while V8 has not optimised the code generator. */
+const HOT_AFTER = 1000;
 /** Hot blocks that are compiled at once; the rest of them at the start of the next run. */
 const BATCH = 32;
 
@@ -41,13 +41,14 @@ export class Tiering {
   constructor(
     readonly tier: Tier,
     private readonly source: CodeSource,
+    private readonly threshold = HOT_AFTER,
   ) {
     this.store = new RegionStore(source.runtime.regions);
   }
 
   /** For blocks that are encoded from now on. */
   get hotAfter(): number {
-    return this.tier === 'auto' ? HOT_AFTER : 0;
+    return this.tier === 'auto' ? this.threshold : 0;
   }
 
   /** The compiled code at an address of the space, if there is or, in tier `compile`, can be any. */

@@ -74,7 +74,14 @@ function benchOf(tier: Tier): Bench {
   if (known !== undefined) return known;
   const memory = new FlatMemory();
   const environment = (cpu: Cpu) => ({ tsc: BigInt(1_000_000 - cpu.int(STATE.FUEL)), model: 'v3' as const });
-  const execution = new Execution({ physical: memory.physical, arch: x86, model: 'v3', environment, tier });
+  const execution = new Execution({
+    physical: memory.physical,
+    arch: x86,
+    model: 'v3',
+    environment,
+    tier,
+    hotAfter: 20,
+  });
   const made = { memory, execution, lastSpace: undefined };
   benches.set(tier, made);
   return made;
