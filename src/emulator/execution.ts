@@ -79,7 +79,9 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     this.physical = config.physical;
     this.arch = config.arch;
     this.runtime = createRuntime(config.arch, config.physical);
-    this.store = new CodeStore(new InterpreterEncoder(config.physical, config.arch.subroutines));
+    this.store = new CodeStore(
+      new InterpreterEncoder(config.physical, config.arch.subroutines, this.runtime.subroutine),
+    );
     this.fetcher = new Fetcher(config.physical);
     this.slowLane = new SlowLane(config.physical, this.runtime);
     const source: CodeSource = {

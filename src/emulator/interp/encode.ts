@@ -21,9 +21,11 @@ export class InterpreterEncoder {
   private nextTemporary: number = STATE.TEMPS;
   private readonly subroutineOpcode: ReadonlyMap<Subroutine, number>;
 
+  /** `needs`: told of every subroutine that code calls, before the code can run. */
   constructor(
     private readonly physical: PhysicalMemory,
     subroutines: readonly Subroutine[],
+    private readonly needs: (sub: Subroutine) => void,
   ) {
     this.subroutineOpcode = new Map(subroutines.map((sub, i) => [sub, FIRST_SUBROUTINE + i]));
   }
@@ -134,6 +136,7 @@ export class InterpreterEncoder {
     result: number,
     [a, b, c, d]: readonly [number, number, number, number],
   ): void {
+    this.needs(sub);
     const more = (op.results ?? []).slice(1).map((value) => this.allocate(value));
     const packed = BigInt(c) | (BigInt(d) << 16n) | (BigInt(more[0] ?? 0) << 32n) | (BigInt(more[1] ?? 0) << 48n);
     this.record(this.subroutineOpcode.get(sub) as number, result, a, b, packed);

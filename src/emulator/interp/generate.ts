@@ -55,7 +55,8 @@ export function jumpCacheEntry(w: FunctionWriter, cpu: number, address: number):
 export interface InterpreterParts {
   /** Function indices in the module. */
   readonly memory: MemoryFunctions;
-  subroutineIndex(sub: Subroutine): number;
+  /** Calls a subroutine whose arguments are on the stack. */
+  callSubroutine(w: FunctionWriter, sub: Subroutine): void;
 }
 
 class InterpreterWriter {
@@ -479,7 +480,7 @@ class InterpreterWriter {
     const resultField = [RESULT, IMMEDIATE + 4, IMMEDIATE + 6];
     w.get(this.cpu);
     for (const [i, type] of sub.params.entries()) this.operand(operandField[i] as number, type);
-    w.call(this.parts.subroutineIndex(sub));
+    this.parts.callSubroutine(w, sub);
     const locals = sub.results.map((type, i) => this.results[type][i] as number);
     for (const local of locals.toReversed()) w.set(local);
     sub.results.forEach((type, i) => {

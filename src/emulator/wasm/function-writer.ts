@@ -73,11 +73,11 @@ export class FunctionWriter {
     this.code.uleb(index);
   }
 
-  /** Calls the function at the table index on top of the stack; `type`: index of its type in the module. */
-  callIndirect(type: number): void {
+  /** Calls the function at the table index on top of the stack; `type`, `table`: indices in the module. */
+  callIndirect(type: number, table: number): void {
     this.code.u8(0x11);
     this.code.uleb(type);
-    this.code.u8(0);
+    this.code.uleb(table);
   }
 
   block(): Label {

@@ -17,7 +17,7 @@ export class ModuleWriter {
   private readonly typeBytes: ByteWriter[] = [];
   private readonly imports: FunctionImport[] = [];
   private readonly functions: { type: number; writer: FunctionWriter; name?: string }[] = [];
-  private table = false;
+  private readonly tables: string[] = [];
 
   /** `memoryPages`: size of the imported memory in 64 KiB pages; it never grows. */
   constructor(private readonly memoryPages: number) {}
@@ -43,9 +43,9 @@ export class ModuleWriter {
     return this.imports.push({ name, type: this.type(params, results) }) - 1;
   }
 
-  /** Imports the table `env.table`, for call_indirect. */
-  importTable(): void {
-    this.table = true;
+  /** Imports the table of functions `env.NAME`; returns its index, for call_indirect. */
+  importTable(name: string): number {
+    return this.tables.push(name) - 1;
   }
 
   /** Adds a function, exported when it has a name; returns its function index. */
@@ -61,7 +61,7 @@ export class ModuleWriter {
     this.section(out, SECTION.TYPE, this.types.length, (body) => {
       for (const type of this.typeBytes) body.append(type);
     });
-    this.section(out, SECTION.IMPORT, this.imports.length + (this.table ? 2 : 1), (body) => this.encodeImports(body));
+    this.section(out, SECTION.IMPORT, this.imports.length + this.tables.length + 1, (body) => this.encodeImports(body));
     this.section(out, SECTION.FUNCTION, this.functions.length, (body) => {
       for (const { type } of this.functions) body.uleb(type);
     });
@@ -85,9 +85,9 @@ export class ModuleWriter {
     body.raw([0x02, 0x01]);
     body.uleb(this.memoryPages);
     body.uleb(this.memoryPages);
-    if (this.table) {
+    for (const name of this.tables) {
       body.name('env');
-      body.name('table');
+      body.name(name);
       body.raw([0x01, 0x70, 0x00, 0x00]);
     }
     for (const { name, type } of this.imports) {
