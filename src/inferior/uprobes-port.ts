@@ -14,6 +14,8 @@ import type { HostProcess, HostSpace, HostThread, HostVma, StepEnd } from '../up
 import { readRegister } from './registers.js';
 
 const PAGE = 4096;
+/** Trap flag. */
+const TF = 0x100;
 
 export interface PortParts {
   readonly machine: Machine;
@@ -110,6 +112,10 @@ export class ThreadView implements HostThread {
 
   writeGpr(hardware: number, value: bigint): void {
     this.own.cpu.setBig(CpuState.gpr(hardware), value);
+  }
+
+  get trapFlag(): boolean {
+    return (this.own.cpu.int(SLOT.FLAGS_REST) & TF) !== 0;
   }
 
   readFlags(): number {

@@ -58,8 +58,6 @@ export interface Arch<Insn extends AnalyzedInsn = AnalyzedInsn> {
   translateFault(insn: Insn, step: DisplacedStep, fault: StepFault): StepFault;
   /** What a REP instruction counts with, as a value to compare. */
   repeatState(thread: HostThread): string;
-  /** The program steps itself (TF): the host has to execute the instruction in place, and raises the trap. */
-  singleSteps(thread: HostThread): boolean;
   /** The fault for executing what is no instruction of the program. */
   illegal(address: number): StepFault;
   /** Reads and writes the return address at the stack pointer on the first instruction of a function. */

@@ -23,9 +23,10 @@ export const PLAIN: Execution = { slot: undefined, repeating: false };
 
 export function execute(core: Core, task: UTask, probepoint: Probepoint, how: Execution): HitAnswer {
   const { insn, uproc, vaddr } = probepoint;
-  // What may not be executed in place may not be executed elsewhere either: it raises its own fault.
+  // What may not be executed in place may not be executed elsewhere either: it raises its own fault. And a program that steps itself (TF) wants its
+  // trap after the instruction, which is the host's to raise.
   const allowed = !isProbeError(insn) && uproc.space.isExecutable(vaddr);
-  if (!allowed || core.arch.singleSteps(task.thread)) return inline(core, task, probepoint, how);
+  if (!allowed || task.thread.trapFlag) return inline(core, task, probepoint, how);
   if (how.slot !== undefined) return stepOutOfLine(core, task, probepoint, insn, how.slot, how);
   for (const method of METHODS) {
     if (!insn.methods.has(method) || !core.options.methods.has(method)) continue;

@@ -73,6 +73,8 @@ export interface HostThread {
   writeGpr(hardware: number, value: bigint): void;
   /** The stack pointer as a number, exact below 2^53: read at every hit. */
   readonly sp: number;
+  /** The program steps itself (TF). Asked at every hit, where materialising all flags would cost more than the rest. */
+  readonly trapFlag: boolean;
   /** RFLAGS, materialised. */
   readFlags(): number;
   writeFlags(flags: number): void;

@@ -18,8 +18,6 @@ import {
 } from './displace.js';
 import { emulate } from './emulate.js';
 
-const TF = 0x100;
-
 export const X86_64: Arch<X86Insn> = {
   breakpoint: 0xcc,
   maxInsnLength: MAX_INSN_LENGTH,
@@ -39,7 +37,6 @@ export const X86_64: Arch<X86Insn> = {
   translateFault,
   illegal,
   repeatState: (thread) => `${thread.readGpr(GPR.RCX)} ${thread.readGpr(GPR.RSI)} ${thread.readGpr(GPR.RDI)}`,
-  singleSteps: (thread) => (thread.readFlags() & TF) !== 0,
   readReturnAddress,
   writeReturnAddress,
 };

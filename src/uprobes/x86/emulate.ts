@@ -86,7 +86,6 @@ const CF = 0x1;
 const PF = 0x4;
 const ZF = 0x40;
 const SF = 0x80;
-const TF = 0x100;
 const OF = 0x800;
 /** What pushf stores: all but VM and RF (SDM vol. 2B, PUSHF). */
 const PUSHED_FLAGS = 0xfc_ffff;
@@ -94,8 +93,7 @@ const PUSHED_FLAGS = 0xfc_ffff;
 const SYSCALL: StepEnd = { kind: 'syscall' };
 
 /**
- * Executes it for the thread. `impossible`, with nothing changed: the stack cannot be written, or the program steps itself (TF): then the host has
- * to execute it and to raise what follows.
+ * Executes it for the thread. `impossible`, with nothing changed: the stack cannot be written, and the host has to raise what follows.
  */
 export function emulate(
   insn: Emulation,
@@ -104,7 +102,6 @@ export function emulate(
   space: HostSpace,
 ): 'done' | 'impossible' | StepEnd {
   if (insn.op === 'syscall') return SYSCALL;
-  if ((thread.readFlags() & TF) !== 0) return 'impossible';
   const target = targetOf(insn, next, thread, space);
   if (target === undefined) return 'impossible';
   thread.ip = target;

@@ -55,6 +55,10 @@ export class FakeThread implements HostThread {
     return Number(this.gprs[GPR.RSP]);
   }
 
+  get trapFlag(): boolean {
+    return (this.flags & 0x100) !== 0;
+  }
+
   readFlags(): number {
     return this.flags;
   }
