@@ -1,6 +1,7 @@
 /** Single integer instructions against what a processor did: recorded/integer.txt, made by recorded/record-integer.c. */
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { Tier } from '../../../src/emulator/execution/tiering.js';
 import { decode, disassemble } from '../../../src/emulator/x86/decoder.js';
 import { CODE, DATA, runCode } from './run-code.js';
 
@@ -45,10 +46,11 @@ function littleEndian(value: bigint): number[] {
   return Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
 }
 
-function outcome(code: Uint8Array, { undefinedFlags, before }: Case): Record<string, bigint> {
+function outcome(code: Uint8Array, tier: Tier, { undefinedFlags, before }: Case): Record<string, bigint> {
   const { rax, rcx, rdx, flags, memory } = before;
   const after = runCode({
     code,
+    tier,
     registers: { rax, rcx, rdx, rdi: BigInt(DATA), eflags: flags | 0x202n },
     memory: [{ address: DATA, bytes: littleEndian(memory) }],
   });
@@ -80,8 +82,11 @@ const rows = [...casesByCode()].map(([digits, cases]) => {
   return { text: textOf(code), code, cases };
 });
 
-test.each(rows)('$text', ({ code, cases }) => {
-  for (const known of cases) expect(outcome(code, known), JSON.stringify(known, showBig)).toEqual(known.changes);
+describe.each(['interp', 'compile'] as const)('%s', (tier) => {
+  test.each(rows)('$text', ({ code, cases }) => {
+    for (const known of cases)
+      expect(outcome(code, tier, known), JSON.stringify(known, showBig)).toEqual(known.changes);
+  });
 });
 
 function showBig(_: string, value: unknown): unknown {

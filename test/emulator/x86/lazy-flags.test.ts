@@ -1,4 +1,4 @@
-/** Flags computed from a kind that the block knows, and from the record alone, are the same: whole blocks against single instructions. */
+/** Flags computed from a kind that the block knows, and from the record alone, are the same: whole blocks, interpreted and compiled, against single instructions. */
 import { expect, test } from 'vitest';
 import { CODE, runCode } from './run-code.js';
 
@@ -61,17 +61,25 @@ const USERS: readonly ((n: Numbers) => number[])[] = [
   () => [0x9f],
 ];
 
+const NAMES = ['rax', 'rcx', 'rdx', 'eflags'];
+
 test.each(Array.from({ length: 16 }, (_, seed) => seed))('random blocks, seed %i', (seed) => {
   const numbers = new Numbers(seed);
   for (let round = 0; round < 25; round++) {
     const code = Array.from({ length: 24 }, () => numbers.of(numbers.next(2) ? MAKERS : USERS)(numbers)).flat();
     const [rax, rcx, rdx] = [numbers.wide(), numbers.wide(), numbers.wide()];
     const request = { code, registers: { rax, rcx, rdx, eflags: BigInt(numbers.next(0x1000) & 0x8d5) | 2n } };
-    const whole = runCode(request).registers();
     const stepped = runCode({ ...request, slice: 1 });
     expect(stepped.exit).toEqual({ kind: 'end' });
-    const context = code.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    for (const name of ['rax', 'rcx', 'rdx', 'eflags']) expect(stepped.register(name), context).toBe(whole[name]);
     expect(stepped.register('rip')).toBe(BigInt(CODE + code.length));
+    const context = code.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+    const expected = NAMES.map((name) => stepped.register(name));
+    for (const tier of ['interp', 'compile'] as const) {
+      const whole = runCode({ ...request, tier });
+      expect(
+        NAMES.map((name) => whole.register(name)),
+        `${tier}: ${context}`,
+      ).toEqual(expected);
+    }
   }
 });

@@ -14,17 +14,20 @@ function codeOf(opcode: number, size: number): number[] {
   return [...prefixes, size === 1 ? opcode : opcode + 1];
 }
 
-/** The same run in one piece and one instruction at a time: the bulk path serves only the first. */
-function bothWays(request: CodeRequest): [CodeOutcome, CodeOutcome] {
+/** The same run one instruction at a time, and in one piece, interpreted and compiled: only these use the bulk path. The last one's outcome. */
+function allWays(request: CodeRequest): CodeOutcome {
   const memory = [{ address: DATA, bytes: pattern }, ...(request.memory ?? [])];
-  const whole = runCode({ ...request, memory });
-  const copy = { ...whole, bytes: whole.memory(DATA, pattern.length), all: whole.registers() };
   const stepped = runCode({ ...request, memory, slice: 1 });
-  expect(stepped.retired).toBe(copy.retired);
-  expect(stepped.registers()).toEqual(copy.all);
-  expect(Buffer.compare(stepped.memory(DATA, pattern.length), copy.bytes)).toBe(0);
-  expect(stepped.exit).toEqual(copy.exit);
-  return [copy, stepped];
+  const expected = { ...stepped, bytes: stepped.memory(DATA, pattern.length), all: stepped.registers() };
+  const [, whole] = (['interp', 'compile'] as const).map((tier) => {
+    const outcome = runCode({ ...request, memory, tier });
+    expect(outcome.retired, tier).toBe(expected.retired);
+    expect(outcome.registers(), tier).toEqual(expected.all);
+    expect(Buffer.compare(outcome.memory(DATA, pattern.length), expected.bytes), tier).toBe(0);
+    expect(outcome.exit, tier).toEqual(expected.exit);
+    return outcome;
+  });
+  return whole as CodeOutcome;
 }
 
 const SIZES = [1, 2, 4, 8];
@@ -49,7 +52,7 @@ test.each(
     rcx: BigInt(count),
     eflags: down ? DF : 2n,
   };
-  const [whole] = bothWays({ code: [REP, ...codeOf(0xa4, size)], registers });
+  const whole = allWays({ code: [REP, ...codeOf(0xa4, size)], registers });
   expect(whole.exit).toEqual({ kind: 'end' });
   expect(whole.retired).toBe(count);
 
@@ -72,7 +75,7 @@ test.each(SIZES.flatMap((size) => [false, true].map((down) => ({ size, down })))
       rcx: BigInt(count),
       eflags: down ? DF : 2n,
     };
-    const [whole] = bothWays({ code: [REP, ...codeOf(0xaa, size)], registers });
+    const whole = allWays({ code: [REP, ...codeOf(0xaa, size)], registers });
     expect(whole.retired).toBe(count);
     const element = [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11].slice(0, size);
     const expected = Uint8Array.from(pattern);
@@ -83,7 +86,7 @@ test.each(SIZES.flatMap((size) => [false, true].map((down) => ({ size, down })))
 
 test('rep movs that faults stops before the element, with the registers at it', () => {
   const end = BigInt(DATA + 4 * PAGE);
-  const [whole] = bothWays({
+  const whole = allWays({
     code: [REP, ...codeOf(0xa4, 4)],
     registers: { rsi: BigInt(DATA), rdi: end - 4098n, rcx: 5000n },
   });
@@ -96,7 +99,7 @@ test('rep movs that faults stops before the element, with the registers at it', 
 
 test('rep movs into a page that cannot be written', () => {
   const readOnly = DATA + 0x10_0000;
-  const [whole] = bothWays({
+  const whole = allWays({
     code: [REP, ...codeOf(0xa4, 1)],
     memory: [
       { address: readOnly - PAGE, bytes: new Uint8Array(PAGE) },
