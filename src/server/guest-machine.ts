@@ -102,7 +102,8 @@ function statistics({ machine, execution }: AssembledMachine): string[] {
   const { compiled, blocks, regions, modules } = execution.statistics;
   const percent = retired === 0 ? 0 : (100 * compiled) / retired;
   return [
-    `${retired} instructions retired, ${percent.toFixed(1)} % of them in compiled code`,
+    `${retired} instructions retired`,
+    `${compiled} of them in compiled code (${percent.toFixed(1)} %)`,
     `${blocks} blocks lifted, ${regions} regions compiled in ${modules} modules`,
   ];
 }
