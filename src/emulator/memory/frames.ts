@@ -85,9 +85,10 @@ export class FramePool implements FrameSource {
     return true;
   }
 
-  /** Physical address of an area of SPACE_AREA_BYTES, its contents undefined; undefined when there is no room. */
+  /** Physical address of SPACE_AREA_BYTES full of zeros; undefined when there is no room. */
   allocArea(): number | undefined {
     const recycled = this.freeAreas.pop();
+    if (recycled !== undefined) this.physical.u8.fill(0, recycled, recycled + SPACE_AREA_BYTES);
     if (recycled !== undefined) return recycled;
     if (this.areasBegin - AREA_FRAMES < this.fresh) return undefined;
     this.areasBegin -= AREA_FRAMES;

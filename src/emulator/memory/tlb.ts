@@ -18,13 +18,13 @@ export class Tlb {
   private readonly reads: number;
   private readonly writes: number;
 
+  /** `area`: full of zeros. */
   constructor(physical: PhysicalMemory, area: number) {
     this.u32 = physical.u32;
     this.reads = (area + SPACE_TLB_READ) / 4;
     this.writes = (area + SPACE_TLB_WRITE) / 4;
-    this.clear(this.reads);
-    this.clear(this.writes);
-    physical.u8.fill(0, area + SPACE_JUMP_CACHE, area + SPACE_JUMP_CACHE + JUMP_CACHE_BYTES);
+    this.setEmptyEntries(this.reads);
+    this.setEmptyEntries(this.writes);
     const cache = (area + SPACE_JUMP_CACHE) / 4;
     for (let word = cache; word < cache + JUMP_CACHE_BYTES / 4; word += 4) {
       this.u32[word] = 0xffff_ffff;
@@ -69,6 +69,11 @@ export class Tlb {
 
   private clear(table: number): void {
     this.u32.fill(0, table, table + TLB_BYTES / 4);
+    this.setEmptyEntries(table);
+  }
+
+  /** Where zero is not the empty value. */
+  private setEmptyEntries(table: number): void {
     for (const index of [0, INDEX_MASK]) this.u32[table + 2 * index] = emptyEntry(index);
   }
 }

@@ -57,6 +57,10 @@ export class NullDevice extends MemoryDevice {
 }
 
 export class ZeroDevice extends MemoryDevice {
+  override get mapsZeros(): boolean {
+    return true;
+  }
+
   override read(into: Uint8Array): number {
     into.fill(0);
     return into.length;
@@ -64,6 +68,10 @@ export class ZeroDevice extends MemoryDevice {
 }
 
 export class FullDevice extends ZeroDevice {
+  override get mapsZeros(): boolean {
+    return false;
+  }
+
   override write(from: Uint8Array): number {
     return from.length === 0 ? 0 : -ENOSPC;
   }

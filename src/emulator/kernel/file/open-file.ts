@@ -184,6 +184,11 @@ export abstract class OpenFile {
     return undefined;
   }
 
+  /** mmap(2) of it gives anonymous memory, private or shared (/dev/zero). */
+  get mapsZeros(): boolean {
+    return false;
+  }
+
   /** getdents64(2): names from the present position on; -errno. */
   entries(_limit: number): readonly DirectoryEntry[] | number {
     return -ENOTDIR;

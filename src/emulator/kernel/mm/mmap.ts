@@ -153,7 +153,7 @@ function fileRefusal({ flags, prot }: Request, file: OpenFile): number {
   if (type === MAP.SHARED_VALIDATE && flags & ~(KNOWN | MAP.FIXED_NOREPLACE)) return -EOPNOTSUPP;
   if (type !== MAP.PRIVATE && prot & PROT.WRITE && !file.writable) return -EACCES;
   if (!file.readable) return -EACCES;
-  if (file.backing() === undefined) return -ENODEV;
+  if (file.backing() === undefined && !file.mapsZeros) return -ENODEV;
   return flags & MAP.GROWSDOWN ? -EINVAL : 0;
 }
 
@@ -166,7 +166,7 @@ function maxProtOf({ flags, file }: Request): number {
 }
 
 function pagesOf({ cache }: AddressSpace, { file, flags }: Request, length: number): FilePages | undefined | 'none' {
-  if (file === undefined) return isSharedType(flags) ? cache.shared(length) : undefined;
+  if (file === undefined || file.mapsZeros) return isSharedType(flags) ? cache.shared(length) : undefined;
   const backing = file.backing();
   if (backing === undefined) return 'none';
   backing.retain();

@@ -50,6 +50,7 @@ export interface MmFixture {
   readonly space: AddressSpace;
   call(nr: number, ...args: number[]): number;
   addFile(fd: number, bytes: Uint8Array, flags?: number): ByteFile;
+  readonly files: FileTable;
   /** As read(2) has them. */
   readFile(fd: number): Uint8Array;
   limit(resource: number, soft: number): void;
@@ -80,6 +81,7 @@ export function mmFixture(uid = 0): MmFixture {
     machine,
     process,
     space,
+    files: table,
     call(nr, ...args) {
       const row = machine.syscalls.find(nr);
       if (row === undefined) throw new Error(`no row for ${nr}`);

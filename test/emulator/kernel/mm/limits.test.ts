@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { FullDevice, ZeroDevice } from '../../../../src/emulator/kernel/file/devices.js';
 import { O } from '../../../../src/emulator/kernel/file/open-file.js';
 import { RLIMIT } from '../../../../src/emulator/kernel/limits.js';
 import { MMAP_BASE, mmFixture, PAGE } from './fixture.js';
@@ -75,6 +76,17 @@ describe('files', () => {
     const at = call(NR.mmap, 0, PAGE, 1, 1, 5, 0);
     expect(call(NR.mprotect, at, PAGE, 3)).toBe(-13);
     expect(call(NR.mprotect, at, PAGE, 5)).toBe(0);
+  });
+
+  test('/dev/zero gives anonymous memory', () => {
+    const { call, machine, files, space } = mmFixture();
+    files.replace(6, new ZeroDevice(machine, O.RDWR, '/dev/zero'), false);
+    files.replace(7, new FullDevice(machine, O.RDWR, '/dev/full'), false);
+    const [own, shared] = [2, 1].map((type) => call(NR.mmap, 0, PAGE, 3, type, 6, 0)) as [number, number];
+    const child = space.fork();
+    for (const at of [own, shared]) expect(child?.writeU32(at, 5)).toBe(true);
+    expect([space.readU32(own), space.readU32(shared)]).toEqual([0, 5]);
+    expect(call(NR.mmap, 0, PAGE, 3, 2, 7, 0)).toBe(-19);
   });
 
   test('closing the descriptor leaves the mapping, and unmapping closes the file', () => {
