@@ -23,9 +23,11 @@ export interface Subroutine {
 
 /** Straight-line code that often does what a subroutine would. When `holds`, `result` is the subroutine's first result and the others are zero. */
 export interface Shortcut {
-  /** A slot of the CPU struct (i32) that `build` wants to know. */
+  /** A slot of the CPU struct (i32) on which `build` depends. */
   readonly slot: number;
-  build(b: OpBuilder, slotValue: Value, ...args: Value[]): { readonly result: Value; readonly holds: Value };
+  /** What `build` wants to know of it (i32). Compiled code keeps it for as long as nothing can have written the slot. */
+  prepare(b: OpBuilder, slotValue: Value): Value;
+  build(b: OpBuilder, prepared: Value, ...args: Value[]): { readonly result: Value; readonly holds: Value };
 }
 
 const LETTER: Record<string, WasmType> = { i: 'i32', l: 'i64', f: 'f32', d: 'f64', v: 'v128' };

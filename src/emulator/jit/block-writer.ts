@@ -24,7 +24,7 @@ import {
 } from './expression.js';
 import type { RegionBlock } from './regions.js';
 import { type CachedRegister, pushMerged, type RegisterFile, readPart } from './register-file.js';
-import { type ExpandedOp, type ShortcutValues, withShortcuts } from './shortcut.js';
+import { type ExpandedOp, type Prepare, type ShortcutValues, withShortcuts } from './shortcut.js';
 import type { Temporaries } from './temporaries.js';
 
 /** What the writer of a region offers to the writers of its blocks. */
@@ -41,6 +41,10 @@ export interface RegionContext {
   readonly address: number;
   readonly entry: number;
   subroutineIndex(sub: Subroutine): number;
+  /** i32: what the region has prepared for shortcuts. */
+  prepared(prepare: Prepare): number;
+  /** Prepares again: this slot, or any that shortcuts depend on, may have been written. */
+  refresh(written?: number): void;
   /** Leaves the region: EXIT.*, with the address that is in the local `ip`. */
   readonly ip: number;
   leave(kind: number): void;
@@ -171,6 +175,9 @@ export class BlockWriter {
 
   private writeOp(one: ExpandedOp, uses: ReadonlyMap<number, number>): void {
     const { row } = one;
+    if (one.prepared !== undefined) {
+      return this.define(one.result, local('i32', this.region.prepared(one.prepared)), uses);
+    }
     if (one.sub !== undefined && one.shortcut !== undefined) return this.tryShortcut(one, one.sub, one.shortcut, uses);
     if (one.sub !== undefined) return this.callSubroutine(one, one.sub, uses);
     switch (row.kind) {
@@ -269,7 +276,8 @@ export class BlockWriter {
     if (register === undefined) {
       w.get(region.cpu);
       push(w, value);
-      return w.memory(one.row.code, slot);
+      w.memory(one.row.code, slot);
+      return region.refresh(slot);
     }
     if (slot >= SLOT.CC_KIND && slot < SLOT.FLAGS_REST) {
       this.storeFlags();
@@ -370,6 +378,7 @@ export class BlockWriter {
       w.op(float.type === 'f32' ? 0xbe : 0xbf);
       w.set(float.local);
     }
+    region.refresh();
     if (shortcut.faults) {
       push(w, rest[0] as LocalExpression);
       this.interpretIf();
@@ -396,6 +405,7 @@ export class BlockWriter {
     w.call(region.subroutineIndex(sub));
     const results = one.results ?? [];
     const popped = sub.results.toReversed().map((type) => this.popTemporary(type));
+    region.refresh();
     for (const [i, result] of results.entries()) {
       this.define(result, popped[results.length - 1 - i] as Expression, uses);
     }

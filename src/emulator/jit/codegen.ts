@@ -8,9 +8,11 @@ import type { Subroutine } from '../ir/subroutine.js';
 import { EXIT } from '../stop.js';
 import { FunctionWriter, type Label } from '../wasm/function-writer.js';
 import { BlockWriter, type RegionContext } from './block-writer.js';
+import { local, push } from './expression.js';
 import { flagsLiveAt } from './liveness.js';
 import type { RegionPlan } from './regions.js';
 import { RegisterFile } from './register-file.js';
+import { type Prepare, preparedOf } from './shortcut.js';
 import { type Node, type Structure, structure } from './structure.js';
 import { Temporaries } from './temporaries.js';
 
@@ -26,6 +28,8 @@ class RegionWriter implements RegionContext {
   private readonly startFuel = this.w.local('i32');
   readonly registers: RegisterFile;
   readonly temporaries = new Temporaries(this.w);
+  /** Slots that shortcuts depend on, and where what is prepared of them is kept. */
+  private readonly states = new Map<Prepare, { readonly slot: number; readonly local: number }>();
   private readonly shape: Structure;
   private readonly live: ReadonlySet<number>;
   private readonly loops = new Map<number, Label>();
@@ -37,6 +41,10 @@ class RegionWriter implements RegionContext {
     readonly subroutineIndex: (sub: Subroutine) => number,
   ) {
     this.registers = new RegisterFile(this.w, plan);
+    for (const sub of calledBy(plan)) {
+      if (sub.shortcut === undefined || this.states.has(sub.shortcut.prepare)) continue;
+      this.states.set(sub.shortcut.prepare, { slot: sub.shortcut.slot, local: this.w.local('i32') });
+    }
     this.shape = structure(plan);
     this.live = flagsLiveAt(plan);
   }
@@ -63,6 +71,24 @@ class RegionWriter implements RegionContext {
     w.memory([0x28], STATE.TLB_READ);
     w.set(this.tlb);
     this.registers.loadAll(this.cpu);
+    this.refresh();
+  }
+
+  prepared(prepare: Prepare): number {
+    const state = this.states.get(prepare);
+    if (state === undefined) throw new Error('a shortcut that the region does not know');
+    return state.local;
+  }
+
+  refresh(written?: number): void {
+    for (const [prepare, { slot, local: index }] of this.states) {
+      if (written !== undefined && written !== slot) continue;
+      this.w.get(this.cpu);
+      this.w.memory([0x28], slot);
+      this.w.set(index);
+      push(this.w, preparedOf(prepare, local('i32', index)));
+      this.w.set(index);
+    }
   }
 
   private epilogue(): void {
@@ -137,7 +163,10 @@ export function writeRegion(plan: RegionPlan, subroutineIndex: (sub: Subroutine)
 
 /** The subroutines that a region calls. */
 export function subroutinesOf(plan: RegionPlan, into: Set<Subroutine>): void {
-  for (const { ir } of plan.blocks.values()) {
-    for (const { ops } of ir.insns) for (const { sub } of ops) if (sub !== undefined) into.add(sub);
-  }
+  for (const sub of calledBy(plan)) into.add(sub);
+}
+
+function calledBy({ blocks }: RegionPlan): Subroutine[] {
+  const ops = [...blocks.values()].flatMap(({ ir }) => ir.insns.flatMap((insn) => insn.ops));
+  return ops.flatMap(({ sub }) => (sub === undefined ? [] : [sub]));
 }

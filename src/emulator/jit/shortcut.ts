@@ -7,6 +7,7 @@ import type { IrOp } from '../ir/ir.js';
 import { type Immediate, OpBuilder, type Value } from '../ir/op-builder.js';
 import { type OpRow, opNamed } from '../ir/ops.js';
 import type { Shortcut } from '../ir/subroutine.js';
+import { op as apply, constant, type Expression } from './expression.js';
 
 /** What a subroutine's op becomes: the ops before it compute these values. */
 export interface ShortcutValues {
@@ -20,7 +21,11 @@ export interface ShortcutValues {
 
 export interface ExpandedOp extends IrOp {
   readonly shortcut?: ShortcutValues;
+  /** The op stands for what a region has prepared of a slot. */
+  readonly prepared?: Prepare;
 }
+
+export type Prepare = Shortcut['prepare'];
 
 const CONST = { i32: opNamed('i32.const'), i64: opNamed('i64.const'), v128: opNamed('v128.const') } as const;
 const GET32 = opNamed('get32');
@@ -86,12 +91,56 @@ class Expander extends OpBuilder {
 
   /** Appends a call with its shortcut in front of it. */
   expand(call: IrOp, shortcut: Shortcut, faults: boolean): void {
-    const slotValue = this.emit(GET32, [], BigInt(shortcut.slot));
-    const { result, holds } = shortcut.build(this, slotValue, ...call.args);
+    const prepared: Value = { type: 'i32', id: this.nextValue++ };
+    this.append({
+      row: GET32,
+      args: [],
+      result: prepared,
+      immediate: BigInt(shortcut.slot),
+      prepared: shortcut.prepare,
+    });
+    const { result, holds } = shortcut.build(this, prepared, ...call.args);
     const made = this.madeBy.get(result.id);
     const float = made !== undefined && TO_INTEGER.has(made.row.name) ? made.args[0] : undefined;
     this.append({ ...call, shortcut: { result, float, holds, faults } });
   }
+}
+
+/** Builds an expression of pure ops over one value. */
+class ExpressionBuilder extends OpBuilder {
+  private readonly expressions: Expression[] = [];
+
+  protected emit(row: OpRow, args: readonly Value[]): Value {
+    return this.value(apply(row.result as Value['type'], row.code, ...args.map((arg) => this.expression(arg))));
+  }
+
+  value(expression: Expression): Value {
+    return { type: expression.type, id: this.expressions.push(expression) - 1 };
+  }
+
+  expression({ id }: Value): Expression {
+    const found = this.expressions[id];
+    if (found === undefined) throw new Error('a value of another builder');
+    return found;
+  }
+
+  i32(value: number): Value {
+    return this.value(constant('i32', value));
+  }
+
+  i64(value: bigint | number): Value {
+    return this.value(constant('i64', value));
+  }
+
+  v128(bytes: Uint8Array): Value {
+    return this.value({ kind: 'const', type: 'v128', value: bytes });
+  }
+}
+
+/** What `prepare` makes of a slot's value. */
+export function preparedOf(prepare: Prepare, slotValue: Expression): Expression {
+  const builder = new ExpressionBuilder();
+  return builder.expression(prepare(builder, builder.value(slotValue)));
 }
 
 /** True when all that becomes of a call's second result is the fault right behind it. */

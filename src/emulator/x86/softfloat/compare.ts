@@ -222,6 +222,17 @@ function scalarPredicate(format: FloatFormat): NativeSubroutine {
   );
 }
 
+const ORDERED = [
+  ['lt', LESS],
+  ['eq', EQUAL],
+  ['gt', GREATER],
+] as const;
+
+/** False when a constant says that the relation does not count. */
+function mayHave({ constant }: Value, relation: number): boolean {
+  return constant === undefined || (constant & BigInt(relation)) !== 0n;
+}
+
 /** (x, y, relations, quiet) → (mask, trap) for all lanes. */
 function packedPredicate(format: FloatFormat): NativeSubroutine {
   const lanes = (b: OpBuilder, condition: string, x: Value, y: Value, relations: Value, when: number): Value => {
@@ -233,11 +244,9 @@ function packedPredicate(format: FloatFormat): NativeSubroutine {
     'vvii>vi',
     (b, _, ...args) => {
       const [x, y, relations] = args as [Value, Value, Value];
-      const result = [
-        lanes(b, 'lt', x, y, relations, LESS),
-        lanes(b, 'eq', x, y, relations, EQUAL),
-        lanes(b, 'gt', x, y, relations, GREATER),
-      ].reduce((p, q) => b.op('v128.or', p, q));
+      const result = ORDERED.filter(([, when]) => mayHave(relations, when))
+        .map(([condition, when]) => lanes(b, condition, x, y, relations, when))
+        .reduce((p, q) => b.op('v128.or', p, q), b.v128(new Uint8Array(16)));
       return { result, holds: comparableLanes(b, format, x, y) };
     },
     (b, ...args) => {

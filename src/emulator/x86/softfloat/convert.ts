@@ -66,9 +66,9 @@ const widen = nativeSubroutine(
 const narrow = nativeSubroutine(
   'narrow.f32',
   'l>ii',
-  (b, mxcsr, x) => {
+  (b, state, x) => {
     const result = asBits(b, F32, b.op('f32.demote', asFloat(b, F64, x as Value)));
-    return { result, holds: b.and(isNative(b, mxcsr), plainResult(b, F32, result)) };
+    return { result, holds: b.and(isNative(b, state), plainResult(b, F32, result)) };
   },
   (b, x) => {
     const [bits, flags] = b.call(SOFT_CHANGE.narrow, x as Value) as [Value, Value];
@@ -111,11 +111,11 @@ const widenLanes = nativeSubroutine(
 const narrowLanes = nativeSubroutine(
   'narrow.f32x4',
   'v>vi',
-  (b, mxcsr, x) => {
+  (b, state, x) => {
     const result = b.op('f32x4.demote_f64x2_zero', x as Value);
     const pair = b.op('i64x2.splat', b.op('i64x2.extract_lane.0', result));
     const plain = noLane(b, tinyLanes(b, F32, pair), hugeLanes(b, F32, pair));
-    return { result, holds: b.and(isNative(b, mxcsr), plain) };
+    return { result, holds: b.and(isNative(b, state), plain) };
   },
   (b, x) => twoLanes(b, F64, F32, x as Value, (bits) => b.call(SOFT_CHANGE.narrow, bits)),
 );
@@ -142,14 +142,14 @@ function toInteger(format: FloatFormat, width: Width, truncate: boolean): Native
   return nativeSubroutine(
     `${truncate ? 'truncate' : 'round'}.${name}.i${width}`,
     `${format.letter}>${result}i`,
-    (b, mxcsr, bits) => {
+    (b, state, bits) => {
       const x = asFloat(b, format, bits as Value);
       const rounded = truncate ? x : b.op(`${name}.nearest`, x);
       const integer = b.op(`i${width}.trunc_sat_${name}_s`, rounded);
       const limit = asFloatConstant(b, format, 2 ** (width - 1) - (width === 32 && name === 'f64' ? 1 : 0));
       const exact = b.op(`${name}.eq`, b.op(`${name}.convert_i${width}_s`, integer), x);
       const inRange = b.op(`${name}.lt`, b.op(`${name}.abs`, x), limit);
-      return { result: integer, holds: b.and(inRange, b.or(exact, isNative(b, mxcsr))) };
+      return { result: integer, holds: b.and(inRange, b.or(exact, isNative(b, state))) };
     },
     (b, bits) => {
       const [value, flags] = softToInteger(b, format, b.extendU(bits as Value), width, truncate) as [Value, Value];
@@ -168,12 +168,12 @@ function singlesToIntegers(truncate: boolean): NativeSubroutine {
   return nativeSubroutine(
     `${truncate ? 'truncate' : 'round'}.f32x4.i32x4`,
     'v>vi',
-    (b, mxcsr, x) => {
+    (b, state, x) => {
       const rounded = truncate ? (x as Value) : b.op('f32x4.nearest', x as Value);
       const result = b.op('i32x4.trunc_sat_f32x4_s', rounded);
       const inRange = b.op('f32x4.lt', b.op('f32x4.abs', x as Value), splat(b, F32, 0x4f00_0000n));
       const exact = b.op('f32x4.eq', b.op('f32x4.convert_i32x4_s', result), x as Value);
-      return { result, holds: allowed(b, mxcsr, inRange, exact) };
+      return { result, holds: allowed(b, state, inRange, exact) };
     },
     (b, x) => {
       let result = x as Value;
@@ -188,9 +188,9 @@ function singlesToIntegers(truncate: boolean): NativeSubroutine {
   );
 }
 
-function allowed(b: OpBuilder, mxcsr: Value, inRange: Value, exact: Value): Value {
+function allowed(b: OpBuilder, state: Value, inRange: Value, exact: Value): Value {
   const all = (mask: Value): Value => b.op('i32x4.all_true', mask);
-  return b.and(all(inRange), b.or(all(exact), isNative(b, mxcsr)));
+  return b.and(all(inRange), b.or(all(exact), isNative(b, state)));
 }
 
 /** CVTPD2DQ and CVTTPD2DQ: into the two low integers, the others zero. */
@@ -198,12 +198,12 @@ function doublesToIntegers(truncate: boolean): NativeSubroutine {
   return nativeSubroutine(
     `${truncate ? 'truncate' : 'round'}.f64x2.i32x4`,
     'v>vi',
-    (b, mxcsr, x) => {
+    (b, state, x) => {
       const rounded = truncate ? (x as Value) : b.op('f64x2.nearest', x as Value);
       const result = b.op('i32x4.trunc_sat_f64x2_s_zero', rounded);
       const inRange = b.op('f64x2.lt', b.op('f64x2.abs', x as Value), splat(b, F64, 0x41df_ffff_ffc0_0000n));
       const exact = b.op('f64x2.eq', b.op('f64x2.convert_low_i32x4_s', result), x as Value);
-      return { result, holds: allowed(b, mxcsr, inRange, exact) };
+      return { result, holds: allowed(b, state, inRange, exact) };
     },
     (b, x) => twoLanes(b, F64, F32, x as Value, (bits) => softToInteger(b, F64, bits, 32, truncate)),
   );
@@ -217,11 +217,11 @@ function fromInteger(format: FloatFormat): NativeSubroutine {
   return nativeSubroutine(
     `fromInteger.${name}`,
     `l>${format.letter}i`,
-    (b, mxcsr, value) => {
+    (b, state, value) => {
       const result = asBits(b, format, b.op(`${name}.convert_i64_s`, value as Value));
       const bound = 2n << BigInt(fractionBits);
       const exact = b.ltU(b.add(value as Value, b.i64(bound)), b.i64(2n * bound));
-      return { result, holds: b.or(exact, isNative(b, mxcsr)) };
+      return { result, holds: b.or(exact, isNative(b, state)) };
     },
     (b, value) => {
       const [bits, flags] = b.call(SOFT_INTEGER[name].from, value as Value) as [Value, Value];
@@ -234,7 +234,7 @@ function fromInteger(format: FloatFormat): NativeSubroutine {
 const integersToSingles = nativeSubroutine(
   'fromInteger.f32x4',
   'v>vi',
-  (b, mxcsr, x): NativeResult => ({ result: b.op('f32x4.convert_i32x4_s', x as Value), holds: isNative(b, mxcsr) }),
+  (b, state, x): NativeResult => ({ result: b.op('f32x4.convert_i32x4_s', x as Value), holds: isNative(b, state) }),
   (b, x) => {
     let result = x as Value;
     let flags = b.i32(0);

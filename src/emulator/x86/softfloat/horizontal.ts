@@ -39,9 +39,9 @@ function alternating(format: FloatFormat): NativeSubroutine {
   return nativeSubroutine(
     `addsub.${format.lanes}`,
     'vv>vi',
-    (b, mxcsr, x, y) => {
+    (b, state, x, y) => {
       const turned = b.op('v128.xor', y as Value, b.v128(evenSigns(format)));
-      return nativePackedArithmetic(b, format, 'add', mxcsr, x as Value, turned);
+      return nativePackedArithmetic(b, format, 'add', state, x as Value, turned);
     },
     (b, x, y) => {
       const results = new LaneResults(b, format, x as Value);

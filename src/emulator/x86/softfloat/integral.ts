@@ -10,6 +10,7 @@ import { type NativeSubroutine, nativeSubroutine } from './native-subroutine.js'
 
 /** The four roundings of wasm, chosen by the immediate; MXCSR's is to nearest where it is asked for. */
 function rounded(b: OpBuilder, shape: string, x: Value, immediate: Value): Value {
+  if (immediate.constant !== undefined) return roundedAs(b, shape, x, Number(immediate.constant));
   const mode = b.and(immediate, b.i32(ROUND_IMMEDIATE.MODE));
   const is = (rounding: number): Value => b.eq(mode, b.i32(rounding));
   const directed = b.select(
@@ -21,10 +22,17 @@ function rounded(b: OpBuilder, shape: string, x: Value, immediate: Value): Value
   return b.select(nearest, b.op(`${shape}.nearest`, x), directed);
 }
 
+const DIRECTED = ['nearest', 'floor', 'ceil', 'trunc'] as const;
+
+function roundedAs(b: OpBuilder, shape: string, x: Value, immediate: number): Value {
+  const mode = immediate & ROUND_IMMEDIATE.FROM_MXCSR ? ROUNDING.NEAREST : immediate & ROUND_IMMEDIATE.MODE;
+  return b.op(`${shape}.${DIRECTED[mode]}`, x);
+}
+
 /** True where an inexact result changes nothing: suppressed by the immediate, or MXCSR as isNative wants it. */
-function unnoticed(b: OpBuilder, mxcsr: Value, immediate: Value): Value {
+function unnoticed(b: OpBuilder, state: Value, immediate: Value): Value {
   const kind = b.and(immediate, b.i32(ROUND_IMMEDIATE.NO_PRECISION | ROUND_IMMEDIATE.FROM_MXCSR));
-  return b.or(b.eq(kind, b.i32(ROUND_IMMEDIATE.NO_PRECISION)), isNative(b, mxcsr));
+  return b.or(b.eq(kind, b.i32(ROUND_IMMEDIATE.NO_PRECISION)), isNative(b, state));
 }
 
 function scalar(format: FloatFormat): NativeSubroutine {
@@ -32,11 +40,11 @@ function scalar(format: FloatFormat): NativeSubroutine {
   return nativeSubroutine(
     `integral.${name}`,
     `${letter}i>${letter}i`,
-    (b, mxcsr, bits, immediate) => {
+    (b, state, bits, immediate) => {
       const x = asFloat(b, format, bits as Value);
       const result = rounded(b, name, x, immediate as Value);
       const plain = b.and(b.op(`${name}.eq`, x, x), notSubnormal(b, format, bits as Value));
-      return { result: asBits(b, format, result), holds: b.and(plain, unnoticed(b, mxcsr, immediate as Value)) };
+      return { result: asBits(b, format, result), holds: b.and(plain, unnoticed(b, state, immediate as Value)) };
     },
     (b, bits, immediate) => {
       const [result, flags] = b.call(SOFT_INTEGER[name].integral, b.extendU(bits as Value), immediate as Value) as [
@@ -53,11 +61,11 @@ function packed(format: FloatFormat): NativeSubroutine {
   return nativeSubroutine(
     `integral.${lanes}`,
     'vi>vi',
-    (b, mxcsr, x, immediate) => ({
+    (b, state, x, immediate) => ({
       result: rounded(b, lanes, x as Value, immediate as Value),
       holds: b.and(
         noLane(b, b.op(`${lanes}.ne`, x as Value, x as Value), subnormalLanes(b, format, x as Value)),
-        unnoticed(b, mxcsr, immediate as Value),
+        unnoticed(b, state, immediate as Value),
       ),
     }),
     (b, x, immediate) => {

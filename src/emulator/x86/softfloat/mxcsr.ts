@@ -30,14 +30,19 @@ const NATIVE_MASK = 0x7fa0;
 const NATIVE_VALUE = 0x1fa0;
 
 /**
- * True (i32) when MXCSR lets host arithmetic stand for the guest's, provided that neither operands nor the result are special:
- * rounding is to nearest, nothing can trap, and an inexact result changes no flag.
+ * 0 (i32) when MXCSR lets host arithmetic stand for the guest's, provided that neither operands nor the result are special: rounding is to nearest,
+ * nothing can trap, and an inexact result changes no flag. Negative otherwise.
  */
-export function isNative(b: OpBuilder, mxcsr: Value): Value {
-  return b.eq(b.and(mxcsr, b.i32(NATIVE_MASK)), b.i32(NATIVE_VALUE));
+export function nativeState(b: OpBuilder, mxcsr: Value): Value {
+  return b.neg(b.xor(b.and(mxcsr, b.i32(NATIVE_MASK)), b.i32(NATIVE_VALUE)));
 }
 
-/** As `isNative`, whether PE is set already or not: for results that are exact. */
+/** True (i32) for the state in which host arithmetic may stand. */
+export function isNative(b: OpBuilder, state: Value): Value {
+  return b.eqz(state);
+}
+
+/** As `isNative`, of MXCSR itself, whether PE is set already or not: for results that are exact. */
 export function isNativeIfExact(b: OpBuilder, mxcsr: Value): Value {
   return b.eq(b.and(mxcsr, b.i32(NATIVE_MASK & ~EXCEPTION.PRECISION)), b.i32(NATIVE_VALUE & ~EXCEPTION.PRECISION));
 }

@@ -2,26 +2,28 @@
 import { SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
 import { type Shortcut, type Subroutine, type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
-import { readMxcsr } from './mxcsr.js';
+import { nativeState, readMxcsr } from './mxcsr.js';
 
-/**
- * Returns (result, trap): trap is not zero when the instruction must raise #XM before it writes anything. The shortcut's `slotValue` is MXCSR; when
- * it holds, the trap is zero.
- */
+/** Returns (result, trap): trap is not zero when the instruction must raise #XM before it writes anything. When the shortcut holds, it is zero. */
 export interface NativeSubroutine extends Subroutine {
   readonly shortcut: Shortcut;
 }
 
+/**
+ * `fast` is given the state of MXCSR (`nativeState`). `inline`, if given, stands for it in compiled code: shorter, and content with fewer operands, since
+ * `fast` is tried before `slow` all the same.
+ */
 export function nativeSubroutine(
   name: string,
   signature: string,
   fast: Shortcut['build'],
   slow: (b: SubroutineBuilder, ...args: Value[]) => readonly Value[],
+  inline = fast,
 ): NativeSubroutine {
   const sub = subroutine(name, signature, (b, ...args) => {
-    const { result, holds } = fast(b, readMxcsr(b), ...args);
+    const { result, holds } = fast(b, nativeState(b, readMxcsr(b)), ...args);
     b.returnIf(holds, result, b.i32(0));
     return slow(b, ...args);
   });
-  return { ...sub, shortcut: { slot: SLOT.MXCSR, build: fast } };
+  return { ...sub, shortcut: { slot: SLOT.MXCSR, prepare: nativeState, build: inline } };
 }

@@ -60,12 +60,12 @@ export function nativeArithmetic(
   b: OpBuilder,
   format: FloatFormat,
   name: ArithmeticName,
-  mxcsr: Value,
+  state: Value,
   x: Value,
   y: Value,
 ): NativeResult {
   const { result, plain } = plainArithmetic(b, format, name, x, y);
-  return { result, holds: b.and(isNative(b, mxcsr), plain) };
+  return { result, holds: b.and(isNative(b, state), plain) };
 }
 
 /** x op y on bits, and whether operands and result are plain. */
@@ -130,12 +130,12 @@ function exactSum(b: OpBuilder, format: FloatFormat, name: 'add' | 'sub', result
 }
 
 /** The root of a positive normal number. */
-export function nativeSquareRoot(b: OpBuilder, format: FloatFormat, mxcsr: Value, x: Value): NativeResult {
+export function nativeSquareRoot(b: OpBuilder, format: FloatFormat, state: Value, x: Value): NativeResult {
   const result = asBits(b, format, b.op(`${format.name}.sqrt`, asFloat(b, format, x)));
   const least = leastNormal(format) / 2n;
   const range = infinityBits(format) - least;
   const plain = b.ltU(b.sub(x, constant(b, format, least)), constant(b, format, range));
-  return { result, holds: b.and(isNative(b, mxcsr), plain) };
+  return { result, holds: b.and(isNative(b, state), plain) };
 }
 
 // ---- packed ----
@@ -189,7 +189,7 @@ export function nativePackedArithmetic(
   b: OpBuilder,
   format: FloatFormat,
   name: ArithmeticName,
-  mxcsr: Value,
+  state: Value,
   x: Value,
   y: Value,
 ): NativeResult {
@@ -203,16 +203,93 @@ export function nativePackedArithmetic(
     small,
     hugeLanes(b, format, result),
   );
-  return { result, holds: b.and(isNative(b, mxcsr), plain) };
+  return { result, holds: b.and(isNative(b, state), plain) };
 }
 
 /** Roots of positive normal numbers. */
-export function nativePackedSquareRoot(b: OpBuilder, format: FloatFormat, mxcsr: Value, x: Value): NativeResult {
+export function nativePackedSquareRoot(b: OpBuilder, format: FloatFormat, state: Value, x: Value): NativeResult {
   const lanes = integers(format);
   const low = b.op(`${lanes}.lt_s`, x, splat(b, format, leastNormal(format) / 2n));
   const high = b.op(`${lanes}.gt_s`, x, splat(b, format, infinityBits(format) - 1n));
   return {
     result: b.op(`${format.lanes}.sqrt`, x),
-    holds: b.and(isNative(b, mxcsr), noLane(b, low, high)),
+    holds: b.and(isNative(b, state), noLane(b, low, high)),
   };
+}
+
+// ---- for compiled code ----
+
+/** The 32 bits of a number that have its sign, its exponent and the top of its fraction. */
+function top(b: OpBuilder, format: FloatFormat, bits: Value): Value {
+  return format.type === 'i32' ? bits : b.wrap(b.shrU(bits, b.i64(32)));
+}
+
+const TOP_MAGNITUDE = 0x7fff_ffff;
+
+function topBits(format: FloatFormat, value: bigint): number {
+  return Number(format.bits === 32 ? value : value >> 32n);
+}
+
+/**
+ * x op y on bits as `nativeArithmetic`, for numbers that are not zero: differences of the exponents' words whose signs say what does not hold.
+ */
+export function inlineArithmetic(
+  b: OpBuilder,
+  format: FloatFormat,
+  name: ArithmeticName,
+  state: Value,
+  x: Value,
+  y: Value,
+): NativeResult {
+  const result = asBits(b, format, b.op(`${format.name}.${name}`, asFloat(b, format, x), asFloat(b, format, y)));
+  const least = leastNormal(format) / 2n;
+  // Sums and differences of normal numbers are exact where they are small.
+  const leastResult = name === 'add' || name === 'sub' ? least : 2n * least;
+  const magnitude = (bits: Value): Value => b.and(top(b, format, bits), b.i32(TOP_MAGNITUDE));
+  const above = (value: Value, bound: bigint): Value => b.sub(value, b.i32(topBits(format, bound)));
+  const ofResult = magnitude(result);
+  const below = b.sub(b.i32(topBits(format, infinityBits(format)) - 1), ofResult);
+  const bad = [above(magnitude(x), least), above(magnitude(y), least), above(ofResult, leastResult), below, state];
+  return {
+    result,
+    holds: b.geS(
+      bad.reduce((p, q) => b.or(p, q)),
+      b.i32(0),
+    ),
+  };
+}
+
+/** The root of a positive normal number. */
+export function inlineSquareRoot(b: OpBuilder, format: FloatFormat, state: Value, x: Value): NativeResult {
+  const result = asBits(b, format, b.op(`${format.name}.sqrt`, asFloat(b, format, x)));
+  const word = top(b, format, x);
+  const above = b.sub(word, b.i32(topBits(format, leastNormal(format) / 2n)));
+  const below = b.sub(b.i32(topBits(format, infinityBits(format)) - 1), word);
+  const bad = [word, above, below, state].reduce((p, q) => b.or(p, q));
+  return { result, holds: b.geS(bad, b.i32(0)) };
+}
+
+/** x op y on all lanes as `nativePackedArithmetic`, for numbers that are not zero: as `inlineArithmetic`. */
+export function inlinePackedArithmetic(
+  b: OpBuilder,
+  format: FloatFormat,
+  name: ArithmeticName,
+  state: Value,
+  x: Value,
+  y: Value,
+): NativeResult {
+  const lanes = integers(format);
+  const result = b.op(`${format.lanes}.${name}`, x, y);
+  const least = leastNormal(format) / 2n;
+  const leastResult = name === 'add' || name === 'sub' ? least : 2n * least;
+  const above = (value: Value, bound: bigint): Value => b.op(`${lanes}.sub`, value, splat(b, format, bound));
+  const ofResult = magnitudes(b, format, result);
+  const below = b.op(`${lanes}.sub`, splat(b, format, infinityBits(format) - 1n), ofResult);
+  const bad = [
+    above(magnitudes(b, format, x), least),
+    above(magnitudes(b, format, y), least),
+    above(ofResult, leastResult),
+    below,
+  ].reduce((p, q) => b.op('v128.or', p, q));
+  return { result, holds: b.eqz(b.or(b.op(`${lanes}.bitmask`, bad), state)) };
 }

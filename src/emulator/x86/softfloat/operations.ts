@@ -7,6 +7,9 @@ import { eachLane, oneLane } from './lanes.js';
 import { readMxcsr } from './mxcsr.js';
 import {
   exactArithmetic,
+  inlineArithmetic,
+  inlinePackedArithmetic,
+  inlineSquareRoot,
   nativeArithmetic,
   nativePackedArithmetic,
   nativePackedSquareRoot,
@@ -23,19 +26,21 @@ function scalar(format: FloatFormat): Operations {
     nativeSubroutine(
       `${op}.${name}`,
       `${letter}${letter}>${letter}i`,
-      (b, mxcsr, x, y) => nativeArithmetic(b, format, op, mxcsr, x as Value, y as Value),
+      (b, state, x, y) => nativeArithmetic(b, format, op, state, x as Value, y as Value),
       (b, ...args) => {
         const [x, y] = args as [Value, Value];
         const { result, holds } = exactArithmetic(b, format, op, readMxcsr(b), x, y);
         b.returnIf(holds, result, b.i32(0));
         return oneLane(b, SOFT[name][op], args);
       },
+      (b, state, x, y) => inlineArithmetic(b, format, op, state, x as Value, y as Value),
     );
   const sqrt = nativeSubroutine(
     `sqrt.${name}`,
     `${letter}>${letter}i`,
-    (b, mxcsr, x) => nativeSquareRoot(b, format, mxcsr, x as Value),
+    (b, state, x) => nativeSquareRoot(b, format, state, x as Value),
     (b, ...args) => oneLane(b, SOFT[name].sqrt, args),
+    (b, state, x) => inlineSquareRoot(b, format, state, x as Value),
   );
   return { add: binary('add'), sub: binary('sub'), mul: binary('mul'), div: binary('div'), sqrt };
 }
@@ -46,13 +51,14 @@ function packed(format: FloatFormat): Operations {
     nativeSubroutine(
       `${op}.${lanes}`,
       'vv>vi',
-      (b, mxcsr, x, y) => nativePackedArithmetic(b, format, op, mxcsr, x as Value, y as Value),
+      (b, state, x, y) => nativePackedArithmetic(b, format, op, state, x as Value, y as Value),
       (b, ...args) => eachLane(b, format, SOFT[name][op], args),
+      (b, state, x, y) => inlinePackedArithmetic(b, format, op, state, x as Value, y as Value),
     );
   const sqrt = nativeSubroutine(
     `sqrt.${lanes}`,
     'v>vi',
-    (b, mxcsr, x) => nativePackedSquareRoot(b, format, mxcsr, x as Value),
+    (b, state, x) => nativePackedSquareRoot(b, format, state, x as Value),
     (b, ...args) => eachLane(b, format, SOFT[name].sqrt, args),
   );
   return { add: binary('add'), sub: binary('sub'), mul: binary('mul'), div: binary('div'), sqrt };
