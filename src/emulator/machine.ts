@@ -32,6 +32,9 @@ import type { ProgramLoader } from './program-loader.js';
 import { Scheduler } from './scheduler.js';
 import type { Thread } from './thread.js';
 
+/** Bytes that go through an intermediate buffer at a time. */
+export const TRANSFER_BYTES = 1 << 20;
+
 export interface MachineConfig {
   /** Start of every random sequence the guest sees. */
   readonly seed: number;
@@ -93,6 +96,8 @@ export class Machine {
   readonly terminals = new Terminals();
   /** FIFOs with an open end, by device and inode (kernel/file/fifo.ts). */
   readonly fifos = new Map<string, Pipe>();
+  /** Bytes on their way from a file to guest memory; means nothing between two calls. */
+  readonly transferBuffer = new Uint8Array(TRANSFER_BYTES);
   /** The file tree, the same for all processes. */
   readonly mounts = new Mounts();
 

@@ -1,6 +1,7 @@
 /** Files and directories of the host by node:fs, synchronously. */
 import * as fs from 'node:fs';
-import { EFBIG, ENXIO, EOPNOTSUPP, EROFS } from '../kernel/errno.js';
+import { EFBIG, ENOENT, ENXIO, EOPNOTSUPP, EROFS } from '../kernel/errno.js';
+import { O } from '../kernel/file/open-file.js';
 import type { FileStat } from '../kernel/file/stat.js';
 import { ExactTimes } from './exact-times.js';
 import { Handles } from './handles.js';
@@ -9,10 +10,11 @@ import { attempt, perform } from './node-errors.js';
 import { fileStat } from './node-stat.js';
 import { hostFlags, mayWrite } from './open-flags.js';
 import { pathBytes, pathText } from './path-text.js';
-import type { HostPlace } from './place.js';
+import type { HostPath, HostPlace } from './place.js';
 import { StandIns } from './stand-ins.js';
 
 const BIG = { bigint: true } as const;
+const LOOK = { bigint: true, throwIfNoEntry: false } as const;
 const S_IFMT = 0o170000;
 const S_IFLNK = 0o120000;
 const NS = 1_000_000_000n;
@@ -32,7 +34,11 @@ export class NodeFiles implements HostFiles {
 
   open({ path, flags, mode, umask }: OpenRequest): number {
     if (this.readOnly && mayWrite(flags)) return -EROFS;
-    const descriptor = this.at(path, (host) => withUmask(umask, () => fs.openSync(host, hostFlags(flags), mode)));
+    const creates = (flags & O.CREAT) !== 0;
+    const descriptor = this.at(path, (host) => {
+      const open = (): number => fs.openSync(host, hostFlags(flags), mode);
+      return creates ? withUmask(umask, open) : open();
+    });
     if (descriptor < 0) return descriptor;
     const stat = attempt(() => fs.fstatSync(descriptor, BIG));
     const isPlain = typeof stat === 'object' && (stat.isFile() || stat.isDirectory());
@@ -70,7 +76,11 @@ export class NodeFiles implements HostFiles {
   }
 
   lstat(path: string): FileStat | number {
-    return this.at(path, (host) => this.times.applyTo(this.standIns.show(fs.lstatSync(host, BIG))));
+    return this.at(path, (host) => {
+      // Missing names are looked for all the time: an exception for each would be slow.
+      const stat = fs.lstatSync(host, LOOK);
+      return stat === undefined ? -ENOENT : this.times.applyTo(this.standIns.show(stat));
+    });
   }
 
   statfs(path: string): HostStatfs | number {
@@ -174,13 +184,13 @@ export class NodeFiles implements HostFiles {
   }
 
   /** Does something with the host's path. */
-  private at<T>(path: string, what: (host: Buffer) => T): T | number {
+  private at<T>(path: string, what: (host: HostPath) => T): T | number {
     const host = this.place.locate(path);
     return typeof host === 'number' ? host : attempt(() => what(host));
   }
 
   /** The same for what changes the host: 0 or -errno. */
-  private change(path: string, what: (host: Buffer) => unknown): number {
+  private change(path: string, what: (host: HostPath) => unknown): number {
     return this.readOnly ? -EROFS : statusOf(this.at(path, what));
   }
 
@@ -204,7 +214,7 @@ function statusOf(answer: unknown): number {
   return typeof answer === 'number' ? answer : 0;
 }
 
-function isLink(host: Buffer): boolean {
+function isLink(host: HostPath): boolean {
   return (fs.lstatSync(host).mode & S_IFMT) === S_IFLNK;
 }
 

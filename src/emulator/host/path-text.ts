@@ -16,8 +16,13 @@ export function pathText(bytes: Uint8Array): string {
   }
 }
 
+/** Does the text stand for valid UTF-8, so that it is the name itself? */
+export function isPlainText(text: string): boolean {
+  return !LONE_SURROGATE.test(text);
+}
+
 export function pathBytes(text: string): Uint8Array {
-  return LONE_SURROGATE.test(text) ? encodeByCharacter(text) : encoder.encode(text);
+  return isPlainText(text) ? encoder.encode(text) : encodeByCharacter(text);
 }
 
 function decodeByCharacter(bytes: Uint8Array): string {

@@ -2,7 +2,14 @@
 import { realpathSync } from 'node:fs';
 import { EACCES, ELOOP } from '../kernel/errno.js';
 import { attempt } from './node-errors.js';
-import { pathBytes, pathText } from './path-text.js';
+import { isPlainText, pathBytes, pathText } from './path-text.js';
+
+/** As Node's calls take it: text wherever the name is any. */
+export type HostPath = string | Buffer;
+
+function hostPath(text: string): HostPath {
+  return isPlainText(text) ? text : Buffer.from(pathBytes(text));
+}
 
 export class HostPlace {
   private readonly root: string;
@@ -13,9 +20,9 @@ export class HostPlace {
   }
 
   /** The host's path of an absolute guest path; -errno when it leads out of the root. */
-  locate(path: string): Buffer | number {
+  locate(path: string): HostPath | number {
     if (!path.startsWith('/')) throw new Error(`not an absolute path: ${path}`);
-    const full = Buffer.from(pathBytes(this.root + path));
+    const full = hostPath(this.root + path);
     return this.root === '' ? full : this.confine(path, full);
   }
 
@@ -23,12 +30,12 @@ export class HostPlace {
    * The kernel side has resolved all links, inside the root: a path that resolves otherwise here was changed meanwhile, or is an attempt. The last part
    * is not followed by what is done with the path.
    */
-  private confine(path: string, full: Buffer): Buffer | number {
+  private confine(path: string, full: HostPath): HostPath | number {
     if (path.split('/').includes('..')) return -EACCES;
     if (path === '/') return full;
     const parent = path.slice(0, path.replace(/\/+$/, '').lastIndexOf('/'));
     const expected = this.root + parent;
-    const real = attempt(() => realpathSync.native(Buffer.from(pathBytes(expected === '' ? '/' : expected)), 'buffer'));
+    const real = attempt(() => realpathSync.native(hostPath(expected === '' ? '/' : expected), 'buffer'));
     if (typeof real === 'number') return real;
     return pathText(real) === expected ? full : -ELOOP;
   }

@@ -6,6 +6,7 @@ import * as fs from 'node:fs';
 import type { FileStat } from '../kernel/file/stat.js';
 import { attempt } from './node-errors.js';
 import { fileStat } from './node-stat.js';
+import type { HostPath } from './place.js';
 
 interface StandIn {
   /** S_IFIFO, S_IFSOCK. */
@@ -14,6 +15,7 @@ interface StandIn {
 }
 
 const PERMISSIONS = 0o7777;
+const SLASH = Buffer.from('/');
 
 export class StandIns {
   private readonly known = new Map<string, StandIn>();
@@ -36,9 +38,9 @@ export class StandIns {
   }
 
   /** DT_* of an entry that is a stand-in. */
-  entryType(directory: Buffer, entry: fs.Dirent<Buffer>): number | undefined {
+  entryType(directory: HostPath, entry: fs.Dirent<Buffer>): number | undefined {
     if (this.known.size === 0 || !entry.isFile()) return undefined;
-    const path = Buffer.concat([directory, Buffer.from('/'), entry.name]);
+    const path = Buffer.concat([typeof directory === 'string' ? Buffer.from(directory) : directory, SLASH, entry.name]);
     const stat = attempt(() => fs.lstatSync(path, { bigint: true }));
     const type = typeof stat === 'number' ? undefined : this.typeOf(stat);
     return type === undefined ? undefined : type >> 12;

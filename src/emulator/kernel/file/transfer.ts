@@ -1,4 +1,5 @@
 /** read(2), write(2) and their vectored and positioned forms (fs/read_write.c), for every kind of file. */
+import { TRANSFER_BYTES } from '../../machine.js';
 import { SIGNAL } from '../../signals.js';
 import { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EOPNOTSUPP, EPIPE, ERESTARTSYS, ESPIPE } from '../errno.js';
 import { RLIMIT } from '../limits.js';
@@ -8,8 +9,8 @@ import { fileAt } from './descriptors.js';
 import { type IoResult, O, type OpenFile, WAIT } from './open-file.js';
 import { UserBuffer } from './user-buffer.js';
 
-/** Bytes that go through one intermediate buffer. A file is asked for more only after it has filled a whole one. */
-const CHUNK = 1 << 20;
+/** A file is asked for more only after it has filled a whole one. */
+const CHUNK = TRANSFER_BYTES;
 
 /** What a sleeping thread keeps: bytes moved before, and the file, which another thread may take out of the table meanwhile. */
 interface Progress {
@@ -63,7 +64,7 @@ function readInto(
   const { file } = before;
   let done = 0;
   for (;;) {
-    const chunk = new Uint8Array(Math.min(buffer.length - done, CHUNK));
+    const chunk = context.machine.transferBuffer.subarray(0, Math.min(buffer.length - done, CHUNK));
     const got = at === undefined ? file.read(chunk, context) : file.pread(chunk, at + done);
     if (got === WAIT) return done > 0 ? done : sleepOn(context, { ...before, done }, mode, 'read');
     if (got < 0) return done > 0 ? done : got;
