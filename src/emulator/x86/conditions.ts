@@ -251,6 +251,12 @@ function conditionOfDifference(b: SubroutineBuilder, name: Condition, x: Value, 
 const conditionOf: readonly Subroutine[] = CONDITIONS.filter((_, code) => code % 2 === 0).map((name, i) =>
   subroutine(`condition.${name}`, 'illl>i', (b, kind, a, other, result) => {
     const k = kind as Value;
+    if (name === 'b') {
+      // A loop that counts with INC or DEC asks at its start for the carry that these keep.
+      const base = b.shrU(k, b.i32(2));
+      const counted = b.or(b.eq(base, b.i32(FLAGS_BASE.INC)), b.eq(base, b.i32(FLAGS_BASE.DEC)));
+      b.returnIf(counted, b.wrap(other as Value));
+    }
     if (name !== 'p') {
       const shift = b.sub(b.i64(64), b.shl(b.i64(8), b.extendU(b.and(k, b.i32(3)))));
       b.if(b.eq(b.shrU(k, b.i32(2)), b.i32(FLAGS_BASE.SUB)), () => {

@@ -5,7 +5,7 @@
 import { SLOT } from '../../register-set.js';
 import type { IrBuilder } from '../ir/builder.js';
 import type { OpBuilder, Value } from '../ir/op-builder.js';
-import { subroutine } from '../ir/subroutine.js';
+import { type SubroutineBuilder, subroutine } from '../ir/subroutine.js';
 import { multiplySigned } from './wide-integer.js';
 
 /** Bits of RFLAGS. */
@@ -64,85 +64,149 @@ export function parity(b: OpBuilder, value: Value): Value {
   return b.xor(b.and(ones, b.i32(1)), b.i32(1));
 }
 
+/** A record, its operands shifted to the top of an i64, so that one formula serves all widths. */
+interface Operands {
+  /** Bits below the operand. */
+  readonly shift: Value;
+  readonly x: Value;
+  readonly y: Value;
+  readonly r: Value;
+  /** The record as it is. */
+  readonly a: Value;
+  readonly other: Value;
+  readonly result: Value;
+}
+
+/** CF, OF and AF (i32, 0 or 1): what does not come from the result alone. */
+interface Parts {
+  readonly carry: Value;
+  readonly overflow: Value;
+  readonly adjust: Value;
+}
+
+type PartsOf = (b: SubroutineBuilder, record: Operands) => Parts;
+
+function isNegative(b: OpBuilder, value: Value): Value {
+  return b.ltS(value, b.i64(0));
+}
+
+/** The carry out of bit 3. */
+function nibbleCarry(b: OpBuilder, { a, other, result }: Operands): Value {
+  return b.and(b.wrap(b.shrU(b.xor(b.xor(a, other), result), b.i64(4))), b.i32(1));
+}
+
+const sum: PartsOf = (b, record) => {
+  const { x, y, r } = record;
+  return {
+    carry: isNegative(b, b.or(b.and(x, y), b.and(b.or(x, y), b.not(r)))),
+    overflow: isNegative(b, b.and(b.xor(x, r), b.xor(y, r))),
+    adjust: nibbleCarry(b, record),
+  };
+};
+
+const difference: PartsOf = (b, record) => {
+  const { x, y, r } = record;
+  return {
+    carry: isNegative(b, b.or(b.and(b.not(x), y), b.and(b.not(b.xor(x, y)), r))),
+    overflow: isNegative(b, b.and(b.xor(x, y), b.xor(x, r))),
+    adjust: nibbleCarry(b, record),
+  };
+};
+
+const logic: PartsOf = (b) => ({ carry: b.i32(0), overflow: b.i32(0), adjust: b.i32(0) });
+
+function nibbleIs(b: OpBuilder, { result }: Operands, value: number): Value {
+  return b.eq(b.and(b.wrap(result), b.i32(15)), b.i32(value));
+}
+
+const increment: PartsOf = (b, record) => {
+  const overflow = b.eq(record.r, b.i64(1n << 63n));
+  return { carry: b.wrap(record.other), overflow, adjust: nibbleIs(b, record, 0) };
+};
+
+const decrement: PartsOf = (b, record) => {
+  const highest = b.shl(b.shrU(b.i64(-1), b.add(record.shift, b.i64(1))), record.shift);
+  return { carry: b.wrap(record.other), overflow: b.eq(record.r, highest), adjust: nibbleIs(b, record, 15) };
+};
+
+const given: PartsOf = (b, { a, other }) => {
+  const bits = b.wrap(a);
+  return {
+    carry: b.and(bits, b.i32(FLAG.CF)),
+    overflow: b.wrap(other),
+    adjust: b.and(b.shrU(bits, b.i32(4)), b.i32(1)),
+  };
+};
+
+/** The count without the last step, which moves the carry out. */
+function stepsBefore(b: OpBuilder, { other }: Operands): Value {
+  return b.and(b.sub(b.extendU(b.wrap(other)), b.i64(1)), b.i64(63));
+}
+
+const shiftLeft: PartsOf = (b, record) => {
+  const carry = isNegative(b, b.shl(record.x, stepsBefore(b, record)));
+  return { carry, overflow: b.xor(carry, isNegative(b, record.r)), adjust: b.i32(1) };
+};
+
+const shiftRight: PartsOf = (b, record) => {
+  const { x, r, shift } = record;
+  const last = b.wrap(b.shrU(b.shrU(x, shift), stepsBefore(b, record)));
+  const overflow = isNegative(b, b.xor(r, b.shl(r, b.i64(1))));
+  return { carry: b.and(last, b.i32(1)), overflow, adjust: b.i32(1) };
+};
+
+const shiftRightSigned: PartsOf = (b, record) => {
+  const last = b.wrap(b.shrS(b.shrS(record.x, record.shift), stepsBefore(b, record)));
+  return { carry: b.and(last, b.i32(1)), overflow: b.i32(0), adjust: b.i32(1) };
+};
+
+const product: PartsOf = (b, { x, y, shift }) => {
+  const [high, low] = b.call(multiplySigned, x, b.shrS(y, shift)) as [Value, Value];
+  const carry = b.ne(high, b.shrS(low, b.i64(63)));
+  return { carry, overflow: carry, adjust: b.i32(0) };
+};
+
+/** One row for each base but EXPLICIT, the frequent ones first: they are tried in this order. */
+const PARTS: readonly (readonly [base: number, partsOf: PartsOf])[] = [
+  [FLAGS_BASE.SUB, difference],
+  [FLAGS_BASE.LOGIC, logic],
+  [FLAGS_BASE.ADD, sum],
+  [FLAGS_BASE.RESULT, given],
+  [FLAGS_BASE.INC, increment],
+  [FLAGS_BASE.DEC, decrement],
+  [FLAGS_BASE.SHL, shiftLeft],
+  [FLAGS_BASE.SHR, shiftRight],
+  [FLAGS_BASE.SAR, shiftRightSigned],
+  [FLAGS_BASE.ADC, sum],
+  [FLAGS_BASE.SBB, difference],
+  [FLAGS_BASE.MUL, product],
+];
+
 /**
- * The six flags of a record, as in RFLAGS: (kind, a, b, r) → i32. Operands are shifted to the top of 64 bits first, so that
- * one formula serves all widths. This is the definition; conditions.ts only shortens it where the kind is known.
+ * The six flags of a record, as in RFLAGS: (kind, a, b, r) → i32. This is the definition; conditions.ts only shortens it where the kind is known.
  */
 export const eflagsOf = subroutine('eflags', 'illl>i', (b, kind, a, other, result) => {
   const k = kind as Value;
   const base = b.shrU(k, b.i32(2));
   b.returnIf(b.eqz(base), b.wrap(a as Value));
   const shift = b.sub(b.i64(64), b.shl(b.i64(8), b.extendU(b.and(k, b.i32(3)))));
-  const x = b.shl(a as Value, shift);
-  const y = b.shl(other as Value, shift);
-  const r = b.shl(result as Value, shift);
-  const zero = b.i64(0);
-  const is = (value: number): Value => b.eq(base, b.i32(value));
-
-  const carry = b.variable(b.i32(0));
-  const overflow = b.variable(b.i32(0));
-  const adjust = b.variable(b.i32(0));
-  const nibble = b.and(b.wrap(result as Value), b.i32(15));
-  const adjustBit = b.and(
-    b.wrap(b.shrU(b.xor(b.xor(a as Value, other as Value), result as Value), b.i64(4))),
-    b.i32(1),
-  );
-  b.if(b.or(is(FLAGS_BASE.ADD), is(FLAGS_BASE.ADC)), () => {
-    b.assign(carry, b.ltS(b.or(b.and(x, y), b.and(b.or(x, y), b.not(r))), zero));
-    b.assign(overflow, b.ltS(b.and(b.xor(x, r), b.xor(y, r)), zero));
-    b.assign(adjust, adjustBit);
-  });
-  b.if(b.or(is(FLAGS_BASE.SUB), is(FLAGS_BASE.SBB)), () => {
-    b.assign(carry, b.ltS(b.or(b.and(b.not(x), y), b.and(b.not(b.xor(x, y)), r)), zero));
-    b.assign(overflow, b.ltS(b.and(b.xor(x, y), b.xor(x, r)), zero));
-    b.assign(adjust, adjustBit);
-  });
-  b.if(is(FLAGS_BASE.INC), () => {
-    b.assign(carry, b.wrap(other as Value));
-    b.assign(overflow, b.eq(r, b.i64(1n << 63n)));
-    b.assign(adjust, b.eqz(nibble));
-  });
-  b.if(is(FLAGS_BASE.DEC), () => {
-    b.assign(carry, b.wrap(other as Value));
-    b.assign(overflow, b.eq(r, b.shl(b.shrU(b.i64(-1), b.add(shift, b.i64(1))), shift)));
-    b.assign(adjust, b.eq(nibble, b.i32(15)));
-  });
-  b.if(is(FLAGS_BASE.RESULT), () => {
-    const bits = b.wrap(a as Value);
-    b.assign(carry, b.and(bits, b.i32(FLAG.CF)));
-    b.assign(adjust, b.and(b.shrU(bits, b.i32(4)), b.i32(1)));
-    b.assign(overflow, b.wrap(other as Value));
-  });
-  b.if(b.and(b.geU(base, b.i32(FLAGS_BASE.SHL)), b.leU(base, b.i32(FLAGS_BASE.SAR))), () => {
-    b.assign(adjust, b.i32(1));
-  });
-  /** The count without the last step, which moves the carry out. */
-  const before = b.and(b.sub(b.extendU(b.wrap(other as Value)), b.i64(1)), b.i64(63));
-  const rightOverflow = b.ltS(b.xor(r, b.shl(r, b.i64(1))), zero);
-  b.if(is(FLAGS_BASE.SHL), () => {
-    b.assign(carry, b.ltS(b.shl(x, before), zero));
-    b.assign(overflow, b.xor(b.read(carry), b.ltS(r, zero)));
-  });
-  b.if(is(FLAGS_BASE.SHR), () => {
-    b.assign(carry, b.and(b.wrap(b.shrU(b.shrU(x, shift), before)), b.i32(1)));
-    b.assign(overflow, rightOverflow);
-  });
-  b.if(is(FLAGS_BASE.SAR), () => {
-    b.assign(carry, b.and(b.wrap(b.shrS(b.shrS(x, shift), before)), b.i32(1)));
-  });
-  b.if(is(FLAGS_BASE.MUL), () => {
-    const [high, low] = b.call(multiplySigned, x, b.shrS(y, shift)) as [Value, Value];
-    b.assign(carry, b.ne(high, b.shrS(low, b.i64(63))));
-    b.assign(overflow, b.read(carry));
-  });
+  const record: Operands = {
+    ...{ shift, a: a as Value, other: other as Value, result: result as Value },
+    x: b.shl(a as Value, shift),
+    y: b.shl(other as Value, shift),
+    r: b.shl(result as Value, shift),
+  };
   const at = (value: Value, bit: number): Value => b.shl(value, b.i32(bit));
-  return [
-    at(b.read(overflow), 11),
-    at(b.ltS(r, zero), 7),
-    at(b.eqz(r), 6),
-    at(b.read(adjust), 4),
-    at(parity(b, result as Value), 2),
-  ].reduce((all, flag) => b.or(all, flag), b.read(carry));
+  const ofResult = [at(isNegative(b, record.r), 7), at(b.eqz(record.r), 6), at(parity(b, record.result), 2)].reduce(
+    (all, flag) => b.or(all, flag),
+  );
+  for (const [number, partsOf] of PARTS) {
+    b.if(b.eq(base, b.i32(number)), () => {
+      const { carry, overflow, adjust } = partsOf(b, record);
+      b.return(b.or(b.or(ofResult, carry), b.or(at(adjust, 4), at(overflow, 11))));
+    });
+  }
+  return ofResult;
 });
 
 /**
