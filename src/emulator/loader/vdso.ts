@@ -20,16 +20,31 @@ const PHDR = 56;
 const SHDR = 64;
 const SYMBOL = 24;
 const DYNAMIC_ENTRY = 16;
+const DYNAMIC_BYTES = 10 * DYNAMIC_ENTRY;
 const EM_X86_64 = 62;
 const ET_DYN = 3;
 const PT = { LOAD: 1, DYNAMIC: 2 } as const;
 const PF = { X: 1, R: 4 } as const;
-const DT = { NULL: 0, HASH: 4, STRTAB: 5, SYMTAB: 6, STRSZ: 10, SYMENT: 11, SONAME: 14 } as const;
-const SHT = { PROGBITS: 1, STRTAB: 3, HASH: 5, DYNAMIC: 6, DYNSYM: 11 } as const;
+const DT = {
+  NULL: 0, HASH: 4, STRTAB: 5, SYMTAB: 6, STRSZ: 10, SYMENT: 11, SONAME: 14, VERSYM: 0x6fff_fff0, VERDEF: 0x6fff_fffc, VERDEFNUM: 0x6fff_fffd,
+} as const; // biome-ignore format: a table
+const SHT = {
+  PROGBITS: 1,
+  STRTAB: 3,
+  HASH: 5,
+  DYNAMIC: 6,
+  DYNSYM: 11,
+  VERDEF: 0x6fff_fffd,
+  VERSYM: 0x6fff_ffff,
+} as const;
 const SHF = { ALLOC: 2, EXEC: 4 } as const;
 
 const SONAME = 'linux-vdso.so.1';
-const DYNSTR = `\0${SONAME}\0`;
+/** The version of what Linux's exports. Go's runtime looks for it, and for symbols of it, in every vDSO that it is shown. */
+const VERSION = 'LINUX_2.6';
+const DYNSTR = `\0${SONAME}\0${VERSION}\0`;
+/** A version definition with its one name. */
+const VERDEF_BYTES = 28;
 /** Nobody gets here: `ud2` in a loop of one. */
 const TEXT = [0x0f, 0x0b];
 
@@ -41,6 +56,8 @@ interface Section {
   readonly size: number;
   /** Index of the section that this one refers to. */
   readonly link?: number;
+  /** Of .dynsym the index of its first global symbol, of .gnu.version_d the number of its entries. */
+  readonly info?: number;
   readonly entry?: number;
 }
 
@@ -49,11 +66,13 @@ function layout(): { sections: readonly Section[]; end: number } {
   const { ALLOC, EXEC } = SHF;
   const rows: readonly Omit<Section, 'at'>[] = [
     { name: '.hash', type: SHT.HASH, flags: ALLOC, size: 16, link: 2, entry: 4 },
-    { name: '.dynsym', type: SHT.DYNSYM, flags: ALLOC, size: SYMBOL, link: 3, entry: SYMBOL },
+    { name: '.dynsym', type: SHT.DYNSYM, flags: ALLOC, size: SYMBOL, link: 3, info: 1, entry: SYMBOL },
     { name: '.dynstr', type: SHT.STRTAB, flags: ALLOC, size: DYNSTR.length },
-    { name: '.dynamic', type: SHT.DYNAMIC, flags: ALLOC, size: 7 * DYNAMIC_ENTRY, link: 3, entry: DYNAMIC_ENTRY },
+    { name: '.dynamic', type: SHT.DYNAMIC, flags: ALLOC, size: DYNAMIC_BYTES, link: 3, entry: DYNAMIC_ENTRY },
     { name: '.text', type: SHT.PROGBITS, flags: ALLOC | EXEC, size: TEXT.length },
-    { name: '.shstrtab', type: SHT.STRTAB, flags: 0, size: 50 },
+    { name: '.gnu.version', type: SHT.VERSYM, flags: ALLOC, size: 2, link: 2, entry: 2 },
+    { name: '.gnu.version_d', type: SHT.VERDEF, flags: ALLOC, size: 2 * VERDEF_BYTES, link: 3, info: 2 },
+    { name: '.shstrtab', type: SHT.STRTAB, flags: 0, size: 78 },
   ];
   let at = EHDR + 2 * PHDR;
   const sections = rows.map((row): Section => {
@@ -64,37 +83,60 @@ function layout(): { sections: readonly Section[]; end: number } {
   return { sections, end: at };
 }
 
+/** Of the sections, in their order. */
+type Places = [number, number, number, number, number, number, number, number];
+
 /** The whole object: it fits into a page. */
 export function vdsoImage(): Uint8Array {
   const { sections, end } = layout();
   const bytes = new Uint8Array(PAGE);
   const view = new DataView(bytes.buffer);
-  const [hash, dynsym, dynstr, dynamic, text, names] = sections as [
-    Section,
-    Section,
-    Section,
-    Section,
-    Section,
-    Section,
-  ];
+  const [hash, dynsym, dynstr, dynamic, text, versions, definitions, names] = sections.map(({ at }) => at) as Places;
   const size = end + SHDR * (sections.length + 1);
-  writeHeader(bytes, view, { sectionsAt: end, sections: sections.length + 1, entry: text.at });
+  writeHeader(bytes, view, { sectionsAt: end, sections: sections.length + 1, entry: text });
   writeSegments(view, size, dynamic);
   // One bucket without a symbol, one symbol: the null one.
   [1, 1, 0, 0].forEach((word, i) => {
-    view.setUint32(hash.at + 4 * i, word, true);
+    view.setUint32(hash + 4 * i, word, true);
   });
-  bytes.set(new TextEncoder().encode(DYNSTR), dynstr.at);
-  bytes.set(TEXT, text.at);
+  bytes.set(new TextEncoder().encode(DYNSTR), dynstr);
+  bytes.set(TEXT, text);
   const entries = [
-    [DT.SONAME, 1], [DT.HASH, hash.at], [DT.STRTAB, dynstr.at], [DT.SYMTAB, dynsym.at], [DT.STRSZ, DYNSTR.length], [DT.SYMENT, SYMBOL], [DT.NULL, 0],
+    [DT.SONAME, 1], [DT.HASH, hash], [DT.STRTAB, dynstr], [DT.SYMTAB, dynsym], [DT.STRSZ, DYNSTR.length], [DT.SYMENT, SYMBOL], [DT.VERSYM, versions],
+    [DT.VERDEF, definitions], [DT.VERDEFNUM, 2], [DT.NULL, 0],
   ] as const; // biome-ignore format: a table
   entries.forEach(([tag, value], i) => {
-    view.setBigUint64(dynamic.at + DYNAMIC_ENTRY * i, BigInt(tag), true);
-    view.setBigUint64(dynamic.at + DYNAMIC_ENTRY * i + 8, BigInt(value), true);
+    view.setBigUint64(dynamic + DYNAMIC_ENTRY * i, BigInt(tag), true);
+    view.setBigUint64(dynamic + DYNAMIC_ENTRY * i + 8, BigInt(value), true);
   });
-  writeSections(bytes, view, sections, names.at, end);
+  writeVersion(view, definitions, { index: 1, isBase: true, name: SONAME, isLast: false });
+  writeVersion(view, definitions + VERDEF_BYTES, { index: 2, isBase: false, name: VERSION, isLast: true });
+  writeSections(bytes, view, sections, names, end);
   return bytes;
+}
+
+/** Elf64_Verdef and its Elf64_Verdaux. */
+function writeVersion(
+  view: DataView,
+  at: number,
+  { index, isBase, name, isLast }: { index: number; isBase: boolean; name: string; isLast: boolean },
+): void {
+  [1, isBase ? 1 : 0, index, 1].forEach((half, i) => {
+    view.setUint16(at + 2 * i, half, true);
+  });
+  [elfHash(name), 20, isLast ? 0 : VERDEF_BYTES, DYNSTR.indexOf(name), 0].forEach((word, i) => {
+    view.setUint32(at + 8 + 4 * i, word, true);
+  });
+}
+
+/** The hash of System V ABI's symbol tables. */
+function elfHash(name: string): number {
+  let hash = 0;
+  for (const character of name) {
+    hash = (hash << 4) + character.charCodeAt(0);
+    hash = (hash ^ ((hash >>> 24) & 0xf0)) & 0xfff_ffff;
+  }
+  return hash;
 }
 
 function writeHeader(
@@ -114,10 +156,10 @@ function writeHeader(
   });
 }
 
-function writeSegments(view: DataView, size: number, dynamic: Section): void {
+function writeSegments(view: DataView, size: number, dynamic: number): void {
   const rows = [
     { type: PT.LOAD, flags: PF.R | PF.X, at: 0, size, align: PAGE },
-    { type: PT.DYNAMIC, flags: PF.R, at: dynamic.at, size: dynamic.size, align: 8 },
+    { type: PT.DYNAMIC, flags: PF.R, at: dynamic, size: DYNAMIC_BYTES, align: 8 },
   ];
   rows.forEach((row, i) => {
     const base = EHDR + PHDR * i;
@@ -146,8 +188,7 @@ function writeSections(
       view.setUint32(base + 8 + 8 * k, value, true);
     });
     view.setUint32(base + 40, section.link ?? 0, true);
-    // Of .dynsym: the index of its first global symbol.
-    view.setUint32(base + 44, section.type === SHT.DYNSYM ? 1 : 0, true);
+    view.setUint32(base + 44, section.info ?? 0, true);
     view.setUint32(base + 48, 1, true);
     view.setUint32(base + 56, section.entry ?? 0, true);
     bytes.set(new TextEncoder().encode(section.name), namesAt + name);

@@ -15,5 +15,7 @@ test('readelf finds nothing to complain about, the name, and no symbols', () => 
   expect(stderr).toBe('');
   expect(stdout).toContain('Library soname: [linux-vdso.so.1]');
   expect(stdout).toMatch(/\[ 5\] \.text +PROGBITS +0*1[0-9a-f]{2} /);
+  expect(stdout).toMatch(/Flags: BASE +Index: 1 +Cnt: 1 +Name: linux-vdso.so.1/);
+  expect(stdout).toMatch(/Flags: none +Index: 2 +Cnt: 1 +Name: LINUX_2.6/);
   expect(stdout).toContain("Symbol table '.dynsym' contains 1 entry");
 });
