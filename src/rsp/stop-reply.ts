@@ -21,12 +21,14 @@ export interface StopReplyContext {
 
 /** Only characters that need no escaping. */
 export function stopReply(event: StopEvent, context: StopReplyContext): string {
-  const process = (pid: number): string => (context.client.multiprocess ? `;process:${pid.toString(16)}` : '');
+  // As gdbserver writes them: two digits, but only where no process follows.
+  const end = (code: number, pid: number): string =>
+    context.client.multiprocess ? `${code.toString(16)};process:${pid.toString(16)}` : byte(code);
   switch (event.kind) {
     case 'exited':
-      return `W${event.code.toString(16)}${process(event.pid)}`;
+      return `W${end(event.code, event.pid)}`;
     case 'killed':
-      return `X${toGdbSignal(event.signal).toString(16)}${process(event.pid)}`;
+      return `X${end(toGdbSignal(event.signal), event.pid)}`;
     case 'thread-exited':
       return `w${event.code.toString(16)};${formatThreadId(event.thread, context.client.multiprocess)}`;
     case 'no-resumed':

@@ -43,7 +43,7 @@ export async function runProgram(options: RunOptions, tell: (line: string) => vo
   const { machine } = guest;
   const started = startProgram(guest, options);
   if ('errno' in started) {
-    tell(`sidestep: ${options.program}: ${started.message ?? errnoText(started.errno)}`);
+    tell(`sidestep: ${started.message ?? `${options.program}: ${errnoText(started.errno)}`}`);
     return 1;
   }
   let status: ExitStatus | undefined;

@@ -51,8 +51,8 @@ describe('a client that offers nothing', () => {
     { event: { kind: 'fork', thread: MAIN, child: CHILD }, text: 'T05…thread:1234;core:0;' },
     { event: { kind: 'vfork-done', thread: MAIN }, text: 'T05…thread:1234;core:0;' },
     { event: { kind: 'exec', thread: MAIN, path: '/x' }, text: 'T05…thread:1234;core:0;' },
-    { event: { kind: 'exited', pid: PID as Pid, code: 0 }, text: 'W0' },
-    { event: { kind: 'killed', pid: PID as Pid, signal: 9 }, text: 'X9' },
+    { event: { kind: 'exited', pid: PID as Pid, code: 0 }, text: 'W00' },
+    { event: { kind: 'killed', pid: PID as Pid, signal: 9 }, text: 'X09' },
   ])('gets $text for $event', ({ event, text }) => {
     expect(reply(event, '')).toBe(text);
   });

@@ -52,13 +52,10 @@ export function readProgram(
   const fail = (why: string): LoadFailure => ({ errno, message: `${file.path} cannot be run: ${why}` });
   const head = read(cache, file, 0, ELF_HEADER_BYTES);
   if (head === undefined || !isElf(head)) {
-    return head === undefined && file.file.size() >= ELF_HEADER_BYTES
-      ? { errno: EIO }
-      : fail(
-          isElf(head ?? firstBytes(cache, file))
-            ? 'the ELF header is truncated'
-            : 'it is neither an ELF program nor a script',
-        );
+    const size = file.file.size();
+    if (head === undefined && size >= ELF_HEADER_BYTES) return { errno: EIO };
+    if (isElf(head ?? firstBytes(cache, file))) return fail('the ELF header is truncated');
+    return fail(size === 0 ? 'it is empty' : 'it is neither an ELF program nor a script that begins with #!');
   }
   const header = readElfHeader(head, machine);
   if (typeof header === 'string') return fail(header);
