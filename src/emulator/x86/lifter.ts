@@ -3,7 +3,7 @@
  * high-byte registers, 32-bit zero extension and segment bases; it asks iced-x86, never the bytes.
  *
  * The discipline of a lift function: read all operands; check every access (`probe`) before the first store where there are several; compute;
- * store; write registers, then flags. Then a fault leaves no trace (docs/emulator.md).
+ * store; write registers, then flags. Then a fault leaves no trace (docs/design.md).
  */
 import { type Instruction, MemorySizeExt, type Mnemonic, OpKind, Register } from '../../iced-x86.js';
 import { GPR, SLOT } from '../../register-set.js';
