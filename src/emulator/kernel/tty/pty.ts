@@ -81,12 +81,6 @@ export class PtySlave extends Tty {
     this.isClosed = true;
     this.machine.wake(this.masterKey);
   }
-
-  override hangUp(): void {
-    super.hangUp();
-    this.isClosed = true;
-    this.machine.wake(this.masterKey);
-  }
 }
 
 /** What opening /dev/ptmx gives. Its end hangs the terminal up. */

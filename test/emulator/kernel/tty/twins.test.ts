@@ -148,12 +148,20 @@ const cases: readonly Case[] = [
   },
 ]; // biome-ignore format: tables
 
-/** The real kernel carries bytes from one side to the other in its own time. */
+/** The real kernel carries bytes from one side to the other in its own time: after each write both sides are given some. */
+const BOTH = 0x1_0f00;
+const PATIENCE_MS = 60;
 function paced(calls: readonly Call[]): Call[] {
-  return calls.flatMap((call) => (call[0] === NR.write ? [call, [NR.poll, 0, 0, 8]] : [call]));
+  const waits = [BOTH, BOTH + 8].map((at): Call => [NR.poll, at, 1, PATIENCE_MS]);
+  return calls.flatMap((call) => (call[0] === NR.write ? [call, ...waits] : [call]));
 }
 
 test.each(cases)('$name', ({ calls, memory, compare }) => {
   outAt = OUT;
-  expectTwins({ runner, calls: paced(calls()), memory: memory ?? [], compare: compare ?? [] });
+  expectTwins({
+    runner,
+    calls: paced(calls()),
+    memory: [...(memory ?? []), ints(BOTH, 3, POLL.IN, 4, POLL.IN)],
+    compare: compare ?? [],
+  });
 });
