@@ -4,15 +4,32 @@ import type { FrameUser, MappingObserver } from '../emulator/memory/machine-memo
 import type { Process } from '../emulator/process.js';
 import { type Rejected, rejected } from '../rsp/error-code.js';
 import { hex } from '../types.js';
+import type { EngineOptions } from '../uprobes/core.js';
 import { type Breakpoint, UprobeEngine } from '../uprobes/engine.js';
 import { isProbeError, type ProbeError } from '../uprobes/probe-error.js';
 import type { PlantedProbe, ProbeHooks } from './probe-hooks.js';
 import { hostVma, type PortParts, type ThreadView, UprobesPort } from './uprobes-port.js';
 
+/** The engine, what it sees of the machine, and what the machine's hooks tell it. */
+export interface BoundEngine {
+  readonly engine: UprobeEngine;
+  readonly port: UprobesPort;
+  readonly hooks: ProbeHooks;
+}
+
 export function probeEngine(parts: PortParts): ProbeHooks {
+  return bindEngine(parts).hooks;
+}
+
+/** The machine's hooks are the caller's to set; its mappings are watched from now on. */
+export function bindEngine(parts: PortParts, options: Partial<EngineOptions> = {}): BoundEngine {
   const port = new UprobesPort(parts);
-  const engine = new UprobeEngine({ processes: () => port.processes(), returnJumpWeight: 1 });
+  const engine = new UprobeEngine({ processes: () => port.processes(), returnJumpWeight: 1 }, options);
   parts.machine.pageCache.memory.observer = observer(port, engine);
+  return { engine, port, hooks: hooksOf(port, engine) };
+}
+
+function hooksOf(port: UprobesPort, engine: UprobeEngine): ProbeHooks {
   const planted = (probe: Breakpoint | ProbeError): PlantedProbe | Rejected => {
     if (isProbeError(probe)) return rejected(probe.errno, probe.reason);
     return { withdraw: () => engine.clearBreakpoint(probe) };

@@ -23,6 +23,8 @@ export interface PortParts {
   agentMachine(thread: Thread): AgentMachine;
   /** The debugger resumed the thread with a step, and it has executed nothing since. */
   isStepping(thread: Thread): boolean;
+  /** A thread that slept in a handler may run again: the machine may have been idle. */
+  unparked?(): void;
 }
 
 /** Hands out the one view of each thread, process and address space. */
@@ -156,6 +158,7 @@ export class ThreadView implements HostThread {
 
   unpark(): void {
     this.own.parked--;
+    this.port.parts.unparked?.();
   }
 
   get stepping(): boolean {

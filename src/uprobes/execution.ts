@@ -13,27 +13,20 @@ import type { Probepoint } from './probepoint.js';
 import { RUNNING, type TaskState, type UTask } from './task.js';
 import type { XolArea, XolSlot } from './xol-area.js';
 
-/** The task is `handling`; its thread stands at the probepoint. `slot`: handed over after a wait. `repeating`: not the first iteration of a REP. */
-export interface Execution {
-  readonly slot: XolSlot | undefined;
-  readonly repeating: boolean;
-}
-
-export const PLAIN: Execution = { slot: undefined, repeating: false };
-
-export function execute(core: Core, task: UTask, probepoint: Probepoint, how: Execution): HitAnswer {
+/** The task is `handling`; its thread stands at the probepoint. `slot`: handed over after a wait. */
+export function execute(core: Core, task: UTask, probepoint: Probepoint, slot?: XolSlot): HitAnswer {
   const { insn, uproc, vaddr } = probepoint;
   // What may not be executed in place may not be executed elsewhere either: it raises its own fault. And a program that steps itself (TF) wants its
   // trap after the instruction, which is the host's to raise.
   const allowed = !isProbeError(insn) && uproc.space.isExecutable(vaddr);
-  if (!allowed || task.thread.trapFlag) return inline(core, task, probepoint, how);
-  if (how.slot !== undefined) return stepOutOfLine(core, task, probepoint, insn, how.slot, how);
+  if (!allowed || task.thread.trapFlag) return inline(core, task, probepoint, slot);
+  if (slot !== undefined) return stepOutOfLine(core, task, probepoint, insn, slot);
   for (const method of METHODS) {
     if (!insn.methods.has(method) || !core.options.methods.has(method)) continue;
-    const answer = tryMethod(core, task, probepoint, insn, method, how);
+    const answer = tryMethod(core, task, probepoint, insn, method);
     if (answer !== undefined) return answer;
   }
-  return inline(core, task, probepoint, how);
+  return inline(core, task, probepoint);
 }
 
 /** undefined: it cannot be done in this way here; nothing has changed. */
@@ -43,7 +36,6 @@ function tryMethod(
   probepoint: Probepoint,
   insn: AnalyzedInsn,
   method: Method,
-  how: Execution,
 ): HitAnswer | undefined {
   switch (method) {
     case 'emulate':
@@ -51,9 +43,9 @@ function tryMethod(
     case 'boost':
       return boost(core, task, probepoint, insn);
     case 'xol':
-      return outOfLine(core, task, probepoint, insn, how);
+      return outOfLine(core, task, probepoint, insn);
     case 'inline':
-      return inline(core, task, probepoint, how);
+      return inline(core, task, probepoint);
     default:
       return unreachable(method);
   }
@@ -174,19 +166,13 @@ function markUnfinished(core: Core, task: UTask, probepoint: Probepoint, repeats
 
 // ---- XOL
 
-function outOfLine(
-  core: Core,
-  task: UTask,
-  probepoint: Probepoint,
-  insn: AnalyzedInsn,
-  how: Execution,
-): HitAnswer | undefined {
+function outOfLine(core: Core, task: UTask, probepoint: Probepoint, insn: AnalyzedInsn): HitAnswer | undefined {
   const { uproc, vaddr } = probepoint;
   const area = uproc.areaFor(vaddr);
   if (area === undefined || !core.arch.canDisplace(insn, area.base)) return undefined;
   const slot = area.take(vaddr, 'step');
   if (slot === undefined) return waitForSlot(core, task, probepoint, area);
-  return stepOutOfLine(core, task, probepoint, insn, slot, how);
+  return stepOutOfLine(core, task, probepoint, insn, slot);
 }
 
 /** First come first served: a freed slot is taken on behalf of the head of the queue at once. */
@@ -212,20 +198,13 @@ function waitForSlot(core: Core, task: UTask, probepoint: Probepoint, area: XolA
   return 'park';
 }
 
-function stepOutOfLine(
-  core: Core,
-  task: UTask,
-  probepoint: Probepoint,
-  insn: AnalyzedInsn,
-  slot: XolSlot,
-  how: Execution,
-): HitAnswer {
+function stepOutOfLine(core: Core, task: UTask, probepoint: Probepoint, insn: AnalyzedInsn, slot: XolSlot): HitAnswer {
   const { vaddr } = probepoint;
   const { thread } = task;
   slot.area.fill(slot, core.arch.slotCode(insn, vaddr, slot.address, false));
   count(core, probepoint, 'xol');
   const step = core.arch.enterSlot(insn, vaddr, slot.address, thread);
-  task.enter({ name: 'sstep', probepoint, slot, step, repeating: how.repeating });
+  task.enter({ name: 'sstep', probepoint, slot, step });
   const end = thread.step();
   return end === 'running' ? 'park' : stepEnded(core, task, end);
 }
@@ -263,10 +242,9 @@ function acknowledge(core: Core, task: UTask, insn: AnalyzedInsn, state: Steppin
 /** abort_xol: the instruction is repeated after the signal handler returns, and hits the probe again. */
 function trapped(core: Core, task: UTask, insn: AnalyzedInsn, state: Stepping, end: StepEnd): HitAnswer {
   const { thread } = task;
-  const { probepoint, slot, step, repeating } = state;
+  const { slot, step } = state;
   task.enter({ ...state, name: 'sstepTrapped' });
   core.arch.abortStep(insn, step, thread);
-  if (repeating) markUnfinished(core, task, probepoint, true);
   releaseSlot(task, slot);
   if (end.kind === 'breakpoint') return 'program';
   if (end.kind !== 'fault') return end;
@@ -287,14 +265,14 @@ function releaseSlot(task: UTask, slot: XolSlot): void {
  * In place, with the breakpoint taken out: whatever cannot be copied, what is no instruction (its own fault or trap is raised), and when no slot can be
  * had. Nobody else may pass meanwhile.
  */
-function inline(core: Core, task: UTask, probepoint: Probepoint, { repeating, slot }: Execution): HitAnswer {
+function inline(core: Core, task: UTask, probepoint: Probepoint, slot?: XolSlot): HitAnswer {
   const { thread } = task;
   const { space } = probepoint.uproc;
   if (slot !== undefined) probepoint.uproc.release(slot);
   count(core, probepoint, 'inline');
   space.freeze(thread);
   probepoint.uproc.open(probepoint.vaddr);
-  task.enter({ name: 'inline', probepoint, repeating });
+  task.enter({ name: 'inline', probepoint });
   const end = thread.step();
   return end === 'running' ? 'park' : stepEnded(core, task, end);
 }
@@ -302,7 +280,7 @@ function inline(core: Core, task: UTask, probepoint: Probepoint, { repeating, sl
 function inlineEnded(
   core: Core,
   task: UTask,
-  { probepoint, repeating }: Extract<TaskState, { name: 'inline' }>,
+  { probepoint }: Extract<TaskState, { name: 'inline' }>,
   end: StepEnd,
 ): HitAnswer {
   const { thread } = task;
@@ -310,7 +288,7 @@ function inlineEnded(
   const lost = !uproc.close(vaddr);
   uproc.space.thaw(thread);
   const done = end.kind === 'fuel' || end.kind === 'watch';
-  const goesOn = !isProbeError(insn) && insn.repeats && (done ? thread.ip === vaddr : repeating);
+  const goesOn = !isProbeError(insn) && insn.repeats && done && thread.ip === vaddr;
   if (goesOn && !lost) markUnfinished(core, task, probepoint, true);
   finish(task);
   if (lost) core.disable(probepoint);

@@ -7,7 +7,7 @@ import type { AgentProgram } from '../agent-expression/program.js';
 import { log } from '../log.js';
 import { hex } from '../types.js';
 import type { Core } from './core.js';
-import { execute, PLAIN } from './execution.js';
+import { execute } from './execution.js';
 import { guarded, handlerFailed } from './handler-call.js';
 import type { HitAnswer, HostThread } from './port.js';
 import { ProbeHit } from './probe-hit.js';
@@ -78,13 +78,12 @@ function countHit(core: Core, probepoint: Probepoint): void {
 function resumeHit(core: Core, task: UTask, probepoint: Probepoint, mark: HitMark, stepped: boolean): HitAnswer {
   const { phase } = mark;
   if (phase === 'stop') return report(core, task, probepoint);
-  const how = { slot: mark.slot, repeating: phase === 'repeat' };
-  if (phase === 'execute' || stepped) return execute(core, task, probepoint, how);
+  if (phase === 'execute' || stepped) return execute(core, task, probepoint, mark.slot);
   // gdb relies on it: to continue from a breakpoint that is still there means to stop there again, without progress.
   if (phase === 'reported') countHit(core, probepoint);
   return anyStops(core, task.thread, probepoint)
     ? report(core, task, probepoint)
-    : execute(core, task, probepoint, how);
+    : execute(core, task, probepoint, mark.slot);
 }
 
 function anyStops(core: Core, thread: HostThread, probepoint: Probepoint): boolean {
@@ -113,7 +112,7 @@ function runConsumers(core: Core, task: UTask, probepoint: Probepoint, run: Run)
   if (decision === 'asleep') return 'park';
   afterConsumers(core, task, probepoint, run);
   if (run.movedTo !== undefined) return moved(task, run);
-  return decision === 'stop' ? report(core, task, probepoint) : execute(core, task, probepoint, PLAIN);
+  return decision === 'stop' ? report(core, task, probepoint) : execute(core, task, probepoint);
 }
 
 /** Calls the consumers that are left, until one sleeps. Executes nothing. */

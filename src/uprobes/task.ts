@@ -27,9 +27,8 @@ export type TaskState =
       readonly probepoint: Probepoint;
       readonly slot: XolSlot;
       readonly step: DisplacedStep;
-      readonly repeating: boolean;
     }
-  | { readonly name: 'inline'; readonly probepoint: Probepoint; readonly repeating: boolean }
+  | { readonly name: 'inline'; readonly probepoint: Probepoint }
   | { readonly name: 'boosted'; readonly probepoint: Probepoint; readonly slot: XolSlot };
 
 export const RUNNING: TaskState = { name: 'running' };

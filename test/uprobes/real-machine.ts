@@ -1,5 +1,4 @@
 /** Programs on the real emulator with a probe engine beside them, and a record of all that a program can see of itself. */
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { NO_HOOKS } from '../../src/emulator/hooks.js';
 import type { ExitStatus, Process } from '../../src/emulator/process.js';
@@ -9,7 +8,6 @@ import { createGuestMachine, type GuestMachine } from '../../src/server/guest-ma
 import type { EngineOptions } from '../../src/uprobes/core.js';
 import { UprobeEngine } from '../../src/uprobes/engine.js';
 import type { Caller, HostThread } from '../../src/uprobes/port.js';
-import { buildGuest, type NOSTDLIB } from '../guests/build.js';
 
 export interface Program {
   readonly guest: GuestMachine;
@@ -24,18 +22,18 @@ export interface Program {
   memory: string | undefined;
 }
 
-const SMALL: MachineOptions = { ...DEFAULT_MACHINE, maxMemory: 1 << 26, epoch: 0, network: false, fastSleep: true };
+const SMALL: MachineOptions = { ...DEFAULT_MACHINE, maxMemory: 1 << 27, epoch: 0, network: false, fastSleep: true };
 
 /** Starts it; nothing has run. */
 export function start(
-  path: string,
+  [path = '', ...args]: readonly string[],
   options: Partial<EngineOptions> = {},
   machine: Partial<MachineOptions> = {},
 ): Program {
   const guest = createGuestMachine({ ...SMALL, ...machine });
   const process = guest.starter.start({
     path,
-    argv: [path],
+    argv: [path, ...args],
     environment: [],
     directory: undefined,
     randomise: false,
@@ -91,7 +89,7 @@ export function start(
 
 /** Runs to the end of all processes; sleeps take no time. */
 export function finish({ guest: { machine } }: Program, piece = 100_000): void {
-  for (let i = 0; i < 500_000; i++) {
+  for (let i = 0; i < 5_000_000; i++) {
     const result = machine.run(piece);
     if (result.kind === 'exited') return;
     if (result.kind === 'idle' && result.deadline !== undefined) machine.clock.jumpTo(result.deadline);
@@ -119,14 +117,4 @@ function digest(program: Program): string {
     hash.update(from.toString(16)).update(bytes);
   }
   return hash.digest('hex');
-}
-
-/** Addresses of all instructions in the program's text, as objdump sees them. */
-export function boundaries(path: string): number[] {
-  const text = execFileSync('objdump', ['-d', '--no-show-raw-insn', '-j', '.text', path], { encoding: 'utf8' });
-  return [...text.matchAll(/^\s+([0-9a-f]+):\t/gm)].map(([, address]) => Number.parseInt(address ?? '', 16));
-}
-
-export function build(source: string, flags: typeof NOSTDLIB): string {
-  return buildGuest({ source, flags });
 }

@@ -1,0 +1,160 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { elfFunctions } from '../../src/probing/elf-symbols.js';
+import { argument, ProbeSession, returnValue, SpawnError } from '../../src/probing/probe-session.js';
+import { isModule, parseProbeSpec } from '../../src/probing/probe-spec.js';
+import { buildGuest } from '../guests/build.js';
+
+const DYNAMIC = buildGuest({ source: 'shop.c', flags: ['-O1'] });
+const STATIC = buildGuest({ source: 'shop.c', flags: ['-O1', '-static'] });
+
+function spawn(path: string, ...args: string[]): ProbeSession {
+  return ProbeSession.spawn({
+    argv: [path, ...args],
+    environment: [],
+    machine: { maxMemory: 1 << 28, network: false, fastSleep: true },
+  });
+}
+
+function native(path: string, ...args: string[]): unknown {
+  return { kind: 'exited', code: spawnSync(path, args, { env: {} }).status };
+}
+
+test.each([
+  { text: 'main', place: { kind: 'symbol', module: undefined, symbol: 'main', offset: 0 } },
+  { text: 'main+0x10', place: { kind: 'symbol', module: undefined, symbol: 'main', offset: 16 } },
+  { text: 'libc:malloc', place: { kind: 'symbol', module: 'libc', symbol: 'malloc', offset: 0 } },
+  { text: './a.out:f+3', place: { kind: 'symbol', module: './a.out', symbol: 'f', offset: 3 } },
+  { text: 'usdt:shop:sold', place: { kind: 'usdt', module: undefined, provider: 'shop', name: 'sold' } },
+  { text: 'libc:usdt:libc:setjmp', place: { kind: 'usdt', module: 'libc', provider: 'libc', name: 'setjmp' } },
+  { text: '/bin/x@0x40', place: { kind: 'offset', module: '/bin/x', offset: 64 } },
+  { text: '0x401000', place: { kind: 'address', address: 0x401000 } },
+  { text: '', place: undefined },
+  { text: 'libc:', place: undefined },
+  { text: 'main+', place: undefined },
+])('the place "$text"', ({ text, place }) => {
+  expect(parseProbeSpec(text)).toEqual(place);
+});
+
+test.each([
+  { path: '/lib/libc.so.6', name: 'libc', is: true },
+  { path: '/lib/libc-2.36.so', name: 'libc', is: true },
+  { path: '/lib/libc.so.6', name: 'libc.so.6', is: true },
+  { path: '/lib/libcrypt.so.1', name: 'libc', is: false },
+  { path: '/usr/bin/ls', name: '/usr/bin/ls', is: true },
+  { path: '/usr/bin/ls', name: 'bin/ls', is: true },
+  { path: '/usr/bin/ls', name: '/bin/ls', is: false },
+  { path: '/home/me/prog', name: './prog', is: true },
+])('$path goes by $name: $is', ({ path, name, is }) => {
+  expect(isModule(path, name)).toBe(is);
+});
+
+test('functions of a file are those that nm lists, at their offsets', () => {
+  const functions = elfFunctions(readFileSync(DYNAMIC));
+  const listed = execFileSync('nm', ['--defined-only', DYNAMIC], { encoding: 'utf8' }).matchAll(
+    /^([0-9a-f]+) [Tt] (\S+)$/gm,
+  );
+  let found = 0;
+  for (const [, address, name] of listed) {
+    if (name === undefined || !functions.has(name)) continue;
+    expect(functions.get(name)?.address).toBe(Number.parseInt(address ?? '', 16));
+    found++;
+  }
+  expect(found).toBeGreaterThan(3);
+  expect(functions.has('price')).toBe(true);
+  expect(elfFunctions(Buffer.from('no ELF')).size).toBe(0);
+});
+
+describe.each([
+  { name: 'static', path: STATIC },
+  { name: 'dynamic', path: DYNAMIC },
+])('a $name program', ({ path }) => {
+  test('arguments and return values of its functions', async () => {
+    const session = spawn(path);
+    const calls: [bigint, bigint][] = [];
+    const returns: bigint[] = [];
+    const probe = session.probe('price', {
+      handler(hit) {
+        calls.push([argument(hit, 0), argument(hit, 1)]);
+        return 'continue';
+      },
+      retHandler: (hit) => void returns.push(returnValue(hit)),
+    });
+    expect(await session.run()).toEqual(native(path));
+    expect(calls).toEqual([5n, 4n, 3n, 2n, 1n].map((item) => [item, 1n]));
+    expect(returns).toEqual([51n, 41n, 31n, 21n, 11n]);
+    expect([...probe.files]).toEqual([path]);
+  });
+
+  test('a handler that sleeps holds the program up, and nothing else', async () => {
+    const session = spawn(path);
+    const order: string[] = [];
+    session.probe('price', {
+      async handler() {
+        order.push('begin');
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        order.push('end');
+        return 'continue' as const;
+      },
+    });
+    expect(await session.run()).toEqual(native(path));
+    expect(order.join(' ')).toBe(Array.from({ length: 5 }, () => 'begin end').join(' '));
+  });
+
+  test('children are left alone unless they are to be followed', async () => {
+    for (const follow of [false, true]) {
+      const session = spawn(path, 'fork');
+      const pids = new Set<number>();
+      let hits = 0;
+      session.probe(
+        'price',
+        {
+          handler({ thread }) {
+            hits++;
+            pids.add(thread.process.pid);
+            return 'continue';
+          },
+        },
+        { follow },
+      );
+      expect(await session.run()).toEqual(native(path, 'fork'));
+      expect([hits, pids.size]).toEqual(follow ? [6, 2] : [5, 1]);
+    }
+  });
+});
+
+test('a function of a library that the dynamic linker has not loaded yet', async () => {
+  const session = spawn(DYNAMIC);
+  const sizes: bigint[] = [];
+  const probe = session.probe('libc:malloc', {
+    handler(hit) {
+      sizes.push(argument(hit, 0));
+      return 'continue';
+    },
+  });
+  expect(probe.files.size).toBe(0);
+  expect(await session.run()).toEqual(native(DYNAMIC));
+  expect(sizes.filter((size) => size >= 100n && size < 104n)).toEqual([100n, 101n, 102n, 103n]);
+  expect([...probe.files][0]).toMatch(/libc[.-]/);
+});
+
+test('a probe that is removed on the way, and what is no place', async () => {
+  const session = spawn(STATIC);
+  let hits = 0;
+  const probe = session.probe('price', {
+    handler() {
+      if (++hits === 2) probe.remove();
+      return 'continue';
+    },
+  });
+  expect(() => session.probe('::', { handler: () => 'continue' })).toThrow(TypeError);
+  expect(() => session.probe('0x10', { handler: () => 'continue' })).toThrow(/EINVAL/);
+  await session.run();
+  expect(hits).toBe(2);
+  expect(session.report().statistics.hits).toBe(2);
+});
+
+test('a program that is not there', () => {
+  expect(() => spawn('/nowhere/at/all')).toThrow(SpawnError);
+});
