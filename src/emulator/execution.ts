@@ -89,6 +89,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
       physical: config.physical,
       irAt: (code, ip, lift) => this.irAt(code, ip, lift),
       isThere: (space, { ip, bytes }) => this.isThere(space, ip, bytes),
+      cool: (code, ip, executions) => this.cool(code, ip, executions),
       mark: (space, { ip, end }) => this.fetcher.markCode(space, ip, end),
     };
     this.tiering = new Tiering(config.tier ?? 'auto', source, config.hotAfter);
@@ -227,6 +228,11 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     if ('why' in found) return undefined;
     code.add(found);
     return found.ir;
+  }
+
+  private cool(code: SpaceCode, ip: number, executions: number): void {
+    const block = code.find(ip, false);
+    if (block !== undefined && block.start !== block.code) this.store.setCounter(block, executions);
   }
 
   private isThere(space: ExecutionSpace, ip: number, bytes: Uint8Array): boolean {

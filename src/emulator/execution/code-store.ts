@@ -43,6 +43,11 @@ export class CodeStore {
     return block;
   }
 
+  /** Executions until the block is hot (again). */
+  setCounter(block: Block, executions: number): void {
+    this.encoder.setCounter(block.code, executions);
+  }
+
   private makeRoom(bytes: number): void {
     if (bytes > SEGMENT_BYTES) throw new Error(`a block of ${bytes} bytes of code`);
     if (this.at + bytes <= IR_CODE_BASE + (this.segment + 1) * SEGMENT_BYTES) return;

@@ -14,6 +14,8 @@ export class SpaceCode {
   private readonly pages = new Map<number, Set<Block>>();
   private readonly regions = new Map<number, Region>();
   private readonly regionPages = new Map<number, Set<Region>>();
+  /** Hot blocks that were left to the region which they are part of, once. */
+  readonly cooled = new Set<number>();
   private readonly jumpCache: number;
 
   constructor(
@@ -45,6 +47,13 @@ export class SpaceCode {
     this.setJump(region.entry, region.index, 0);
   }
 
+  /** Whether a block that begins at `ip` is part of a region. */
+  isInRegion(ip: number): boolean {
+    const here = this.regionPages.get(Math.floor(ip / PAGE)) ?? [];
+    for (const { ranges } of here) if (ranges.some((range) => range.ip === ip)) return true;
+    return false;
+  }
+
   removeRegion(region: Region): void {
     this.regions.delete(region.entry);
     region.users.delete(this);
@@ -72,6 +81,7 @@ export class SpaceCode {
     }
     this.regions.clear();
     this.regionPages.clear();
+    this.cooled.clear();
     this.blocks.clear();
     this.singles.clear();
     this.pages.clear();

@@ -19,6 +19,9 @@ const HOT_AFTER = 1000;
 /** Hot blocks that are compiled at once; the rest of them at the start of the next run. */
 const BATCH = 32;
 
+/** How much oftener a block must run again when it is part of another block's region. */
+const COOL_FACTOR = 4;
+
 /** What tiering needs of execution. */
 export interface CodeSource {
   readonly runtime: Runtime;
@@ -27,6 +30,8 @@ export interface CodeSource {
   irAt(code: SpaceCode, ip: number, lift: boolean): IrBlock | undefined;
   /** Whether these bytes are what is fetched there. */
   isThere(space: ExecutionSpace, range: CodeRange): boolean;
+  /** The block counts from the start, to so many executions. */
+  cool(code: SpaceCode, ip: number, executions: number): void;
   /** Asks the space to tell when they change. */
   mark(space: ExecutionSpace, range: CodeRange): void;
 }
@@ -87,7 +92,8 @@ export class Tiering {
   private compile(wanted: readonly { code: SpaceCode; ip: number }[]): void {
     const plans: { code: SpaceCode; plan: RegionPlan }[] = [];
     for (const { code, ip } of wanted) {
-      const plan = discover(ip, (at) => this.compilable(code, at));
+      const inBatch = plans.some((other) => other.code === code && other.plan.blocks.has(ip));
+      const plan = this.postponed(code, ip, inBatch) ? undefined : discover(ip, (at) => this.compilable(code, at));
       if (plan !== undefined) plans.push({ code, plan });
     }
     if (plans.length === 0) return;
@@ -102,6 +108,14 @@ export class Tiering {
       const ranges = [...plan.blocks.values()].map(({ ir }) => ({ ip: ir.ip, end: ir.end, bytes: ir.bytes }));
       code.addRegion(this.store.add(plan.entry, ranges, functions[i] as WebAssembly.ExportValue));
     }
+  }
+
+  /** Most ways to a block that is part of a region lead through that region: only if they do not, the block will be hot again and gets its own. */
+  private postponed(code: SpaceCode, ip: number, inBatch: boolean): boolean {
+    if (this.tier === 'compile' || code.cooled.has(ip) || !(inBatch || code.isInRegion(ip))) return false;
+    code.cooled.add(ip);
+    this.source.cool(code, ip, COOL_FACTOR * this.threshold);
+    return true;
   }
 
   private compilable(code: SpaceCode, ip: number): IrBlock | undefined {

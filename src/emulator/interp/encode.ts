@@ -48,6 +48,11 @@ export class InterpreterEncoder {
     return this.at;
   }
 
+  /** Sets the counter of a block whose code at `at` begins with one. */
+  setCounter(at: number, executions: number): void {
+    this.physical.i32[(at + 8) >> 2] = executions;
+  }
+
   private header(opcode: number, result: number, a: number, b: number): void {
     const { u32 } = this.physical;
     u32[this.at >>> 2] = opcode | (result << 16);

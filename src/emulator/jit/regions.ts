@@ -23,53 +23,72 @@ const INSN_LIMIT = 1500;
 /** More are left to the dispatcher: each costs a comparison. */
 const RETURN_LIMIT = 4;
 
-/** Address of a block whose function starts at `fn`. */
-interface Wanted {
-  readonly ip: number;
-  readonly fn: number;
-}
-
 /** Finds the blocks of the region at `entry`. `blockAt`: undefined for code that shall stay outside (never executed, not fetchable). */
 export function discover(entry: number, blockAt: (ip: number) => IrBlock | undefined): RegionPlan | undefined {
-  const found = new Map<number, { ir: IrBlock; fn: number }>();
-  const returnPoints = new Map<number, number[]>();
+  const found = new Map<number, IrBlock>();
   // Within the function first, then into the callees.
-  const near: Wanted[] = [{ ip: entry, fn: entry }];
-  const far: Wanted[] = [];
+  const near: number[] = [entry];
+  const far: number[] = [];
   let insns = 0;
-  for (let next = near.shift(); next !== undefined; next = near.shift() ?? far.shift()) {
-    const { ip, fn } = next;
+  for (let ip = near.shift(); ip !== undefined; ip = near.shift() ?? far.shift()) {
     if (found.has(ip)) continue;
     const ir = blockAt(ip);
     if (ir === undefined) continue;
     insns += ir.insns.length;
     if (found.size > 0 && (found.size >= BLOCK_LIMIT || insns > INSN_LIMIT)) break;
-    found.set(ip, { ir, fn });
-    for (const target of localTargets(ir)) near.push({ ip: target, fn });
+    found.set(ip, ir);
+    near.push(...localTargets(ir));
     const callee = calledBy(ir);
-    if (callee === undefined) continue;
-    far.push({ ip: callee, fn: callee }, { ip: ir.end, fn });
-    const points = returnPoints.get(callee);
-    if (points === undefined) returnPoints.set(callee, [ir.end]);
-    else points.push(ir.end);
+    if (callee !== undefined) far.push(callee, ir.end);
   }
-  if (!found.has(entry)) return undefined;
-  return { entry, blocks: link(found, returnPoints) };
+  return found.has(entry) ? { entry, blocks: link(found) } : undefined;
 }
 
-function link(
-  found: ReadonlyMap<number, { ir: IrBlock; fn: number }>,
-  returnPoints: ReadonlyMap<number, readonly number[]>,
-): Map<number, RegionBlock> {
+function link(found: ReadonlyMap<number, IrBlock>): Map<number, RegionBlock> {
+  const returns = returnsOf(found);
   const blocks = new Map<number, RegionBlock>();
-  for (const [ip, { ir, fn }] of found) {
-    const returns = lastOp(ir)?.row.name === 'ret' ? (returnPoints.get(fn) ?? []) : [];
-    const known = [...new Set(returns)].filter((point) => found.has(point)).slice(0, RETURN_LIMIT);
+  for (const [ip, ir] of found) {
+    const points = [...(returns.get(ip) ?? [])].slice(0, RETURN_LIMIT);
     const callee = calledBy(ir);
-    const targets = [...localTargets(ir), ...(callee === undefined ? [] : [callee]), ...known];
-    blocks.set(ip, { ir, successors: targets.filter((target) => found.has(target)), returns: known });
+    const targets = [...localTargets(ir), ...(callee === undefined ? [] : [callee]), ...points];
+    blocks.set(ip, { ir, successors: targets.filter((target) => found.has(target)), returns: points });
   }
   return blocks;
+}
+
+/** For each block that returns: the return points of the calls, within the region, of functions that it is part of. */
+function returnsOf(found: ReadonlyMap<number, IrBlock>): Map<number, Set<number>> {
+  const points = new Map<number, number[]>();
+  for (const ir of found.values()) {
+    const callee = calledBy(ir);
+    if (callee === undefined || !found.has(callee) || !found.has(ir.end)) continue;
+    points.set(callee, [...(points.get(callee) ?? []), ir.end]);
+  }
+  const returns = new Map<number, Set<number>>();
+  for (const [callee, after] of points) {
+    for (const ip of returningBlocks(callee, found)) {
+      const known = returns.get(ip) ?? new Set();
+      for (const point of after) known.add(point);
+      returns.set(ip, known);
+    }
+  }
+  return returns;
+}
+
+/** The blocks that end in `ret` and can be reached from a function's start without leaving the function. */
+function returningBlocks(start: number, found: ReadonlyMap<number, IrBlock>): number[] {
+  const seen = new Set<number>();
+  const todo = [start];
+  const returning: number[] = [];
+  for (let ip = todo.pop(); ip !== undefined; ip = todo.pop()) {
+    const ir = found.get(ip);
+    if (ir === undefined || seen.has(ip)) continue;
+    seen.add(ip);
+    if (lastOp(ir)?.row.name === 'ret') returning.push(ip);
+    todo.push(...localTargets(ir));
+    if (calledBy(ir) !== undefined) todo.push(ir.end);
+  }
+  return returning;
 }
 
 export function lastOp(ir: IrBlock): IrOp | undefined {
