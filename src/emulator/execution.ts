@@ -88,6 +88,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
       runtime: this.runtime,
       physical: config.physical,
       irAt: (code, ip, lift) => this.irAt(code, ip, lift),
+      lastTarget: (code, ip) => this.lastTarget(code, ip),
       isThere: (space, { ip, bytes }) => this.isThere(space, ip, bytes),
       cool: (code, ip, executions) => this.cool(code, ip, executions),
       mark: (space, { ip, end }) => this.fetcher.markCode(space, ip, end),
@@ -228,6 +229,11 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     if ('why' in found) return undefined;
     code.add(found);
     return found.ir;
+  }
+
+  private lastTarget(code: SpaceCode, ip: number): number | undefined {
+    const block = code.find(ip, false);
+    return block === undefined ? undefined : this.store.lastTarget(block);
   }
 
   private cool(code: SpaceCode, ip: number, executions: number): void {

@@ -14,6 +14,8 @@ export interface Block {
   readonly code: number;
   /** Where its first instruction begins: behind the record that counts executions, if it has one. */
   readonly start: number;
+  /** Behind its last record. */
+  readonly codeEnd: number;
   readonly ir: IrBlock;
   /** The address spaces that have it in their tables. */
   readonly users: Set<SpaceCode>;

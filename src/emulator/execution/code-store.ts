@@ -34,7 +34,8 @@ export class CodeStore {
     const code = this.at;
     this.at = this.encoder.encode(ir, code, hotAfter);
     const start = hotAfter > 0 ? code + RECORD_BYTES : code;
-    const block: Block = { ip: ir.ip, end: ir.end, bytes: ir.bytes, single, code, start, ir, users: new Set() };
+    const place = { code, start, codeEnd: this.at };
+    const block: Block = { ip: ir.ip, end: ir.end, bytes: ir.bytes, single, ...place, ir, users: new Set() };
     this.made++;
     const others = this.byAddress.get(ir.ip);
     if (others === undefined) this.byAddress.set(ir.ip, [block]);
@@ -46,6 +47,11 @@ export class CodeStore {
   /** Executions until the block is hot (again). */
   setCounter(block: Block, executions: number): void {
     this.encoder.setCounter(block.code, executions);
+  }
+
+  /** Where the indirect transfer at the block's end went last; undefined if it has not run. */
+  lastTarget(block: Block): number | undefined {
+    return this.encoder.lastTarget(block.codeEnd);
   }
 
   private makeRoom(bytes: number): void {

@@ -5,7 +5,7 @@
 import type { ExecutionSpace } from '../executor.js';
 import type { IrBlock } from '../ir/ir.js';
 import { canCompile, compileRegions } from '../jit/compiler.js';
-import { discover, type RegionPlan } from '../jit/regions.js';
+import { type BlockSource, discover, type RegionPlan } from '../jit/regions.js';
 import type { PhysicalMemory } from '../memory/physical.js';
 import { type CodeRange, type Region, RegionStore } from './region-store.js';
 import type { Runtime } from './runtime.js';
@@ -28,6 +28,8 @@ export interface CodeSource {
   readonly physical: PhysicalMemory;
   /** The block at an address of a space if it has run there; with `lift`, any that can be fetched. */
   irAt(code: SpaceCode, ip: number, lift: boolean): IrBlock | undefined;
+  /** Where the indirect jump or call at the end of the block at `ip` went last, if it has run in the interpreter. */
+  lastTarget(code: SpaceCode, ip: number): number | undefined;
   /** Whether these bytes are what is fetched there. */
   isThere(space: ExecutionSpace, range: CodeRange): boolean;
   /** The block counts from the start, to so many executions. */
@@ -93,7 +95,7 @@ export class Tiering {
     const plans: { code: SpaceCode; plan: RegionPlan }[] = [];
     for (const { code, ip } of wanted) {
       const inBatch = plans.some((other) => other.code === code && other.plan.blocks.has(ip));
-      const plan = this.postponed(code, ip, inBatch) ? undefined : discover(ip, (at) => this.compilable(code, at));
+      const plan = this.postponed(code, ip, inBatch) ? undefined : discover(ip, this.blocksOf(code));
       if (plan !== undefined) plans.push({ code, plan });
     }
     if (plans.length === 0) return;
@@ -118,8 +120,13 @@ export class Tiering {
     return true;
   }
 
-  private compilable(code: SpaceCode, ip: number): IrBlock | undefined {
-    const ir = this.source.irAt(code, ip, this.tier === 'compile');
-    return ir !== undefined && canCompile(ir) ? ir : undefined;
+  private blocksOf(code: SpaceCode): BlockSource {
+    return {
+      blockAt: (ip) => {
+        const ir = this.source.irAt(code, ip, this.tier === 'compile');
+        return ir !== undefined && canCompile(ir) ? ir : undefined;
+      },
+      lastTarget: (ip) => this.source.lastTarget(code, ip),
+    };
   }
 }

@@ -53,6 +53,16 @@ export class InterpreterEncoder {
     this.physical.i32[(at + 8) >> 2] = executions;
   }
 
+  /**
+   * Where the indirect transfer in front of the END record, which ends at `end`, went last: the interpreter notes it in the record. Undefined if it has
+   * not run or went beyond 2^53.
+   */
+  lastTarget(end: number): number | undefined {
+    const at = (end - 2 * RECORD_BYTES + 8) >>> 2;
+    const target = (this.physical.u32[at + 1] as number) * 0x1_0000_0000 + (this.physical.u32[at] as number);
+    return target > 0 && target < Number.MAX_SAFE_INTEGER ? target : undefined;
+  }
+
   private header(opcode: number, result: number, a: number, b: number): void {
     const { u32 } = this.physical;
     u32[this.at >>> 2] = opcode | (result << 16);

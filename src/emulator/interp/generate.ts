@@ -394,6 +394,13 @@ class InterpreterWriter {
         return this.jump();
       case 'jump.to':
       case 'call.to':
+        this.operand(A, 'i64');
+        w.set(this.address);
+        // For the code generator, which wants to know where it leads.
+        w.get(this.pc);
+        w.get(this.address);
+        w.memory(STORE.i64, IMMEDIATE);
+        return w.br(this.transfer);
       case 'ret':
         this.operand(A, 'i64');
         w.set(this.address);

@@ -441,11 +441,8 @@ export class BlockWriter {
         return region.transfer(this, immediate);
       case 'jump.to':
       case 'call.to':
-        push(w, first);
-        w.set(region.ip);
-        return this.leaveThere(EXIT.NEXT, 0);
       case 'ret':
-        return this.ret(first);
+        return this.indirect(first);
       case 'exit':
         w.get(region.cpu);
         w.i32(immediate >>> 8);
@@ -482,12 +479,12 @@ export class BlockWriter {
     region.transfer(this, next);
   }
 
-  /** A return to a call of this region stays in it. */
-  private ret(target: Expression): void {
+  /** What leads to a place that the region expects stays in it. */
+  private indirect(target: Expression): void {
     const { w, region } = this;
     push(w, target);
     w.set(region.ip);
-    for (const point of this.block.returns) {
+    for (const point of this.block.indirect) {
       w.get(region.ip);
       w.i64(point);
       w.op(0x51);

@@ -9,8 +9,8 @@ export interface RegionBlock {
   readonly ir: IrBlock;
   /** Addresses, of blocks of the region only; one for each edge. */
   readonly successors: readonly number[];
-  /** For a block that ends in `ret`: where it may return to within the region. */
-  readonly returns: readonly number[];
+  /** For a block that ends in an indirect transfer: where in the region it may lead, which compiled code compares the target with. */
+  readonly indirect: readonly number[];
 }
 
 export interface RegionPlan {
@@ -18,49 +18,78 @@ export interface RegionPlan {
   readonly blocks: ReadonlyMap<number, RegionBlock>;
 }
 
+/** Where the blocks of a region come from. */
+export interface BlockSource {
+  /** Undefined for code that shall stay outside (never executed, not fetchable). */
+  blockAt(ip: number): IrBlock | undefined;
+  /** Where the indirect jump or call at the end of the block at `ip` went last. */
+  lastTarget(ip: number): number | undefined;
+}
+
+interface Found {
+  readonly ir: IrBlock;
+  /** The function that it calls at its end, as far as is known. */
+  readonly callee: number | undefined;
+  /** Where it goes within its function. */
+  readonly local: readonly number[];
+  /** Where an indirect jump or call went last. */
+  readonly guess: number | undefined;
+}
+
 const BLOCK_LIMIT = 64;
 const INSN_LIMIT = 1500;
 /** More are left to the dispatcher: each costs a comparison. */
-const RETURN_LIMIT = 4;
+const INDIRECT_LIMIT = 4;
 
-/** Finds the blocks of the region at `entry`. `blockAt`: undefined for code that shall stay outside (never executed, not fetchable). */
-export function discover(entry: number, blockAt: (ip: number) => IrBlock | undefined): RegionPlan | undefined {
-  const found = new Map<number, IrBlock>();
+/** Finds the blocks of the region at `entry`. */
+export function discover(entry: number, source: BlockSource): RegionPlan | undefined {
+  const found = new Map<number, Found>();
   // Within the function first, then into the callees.
   const near: number[] = [entry];
   const far: number[] = [];
   let insns = 0;
   for (let ip = near.shift(); ip !== undefined; ip = near.shift() ?? far.shift()) {
     if (found.has(ip)) continue;
-    const ir = blockAt(ip);
+    const ir = source.blockAt(ip);
     if (ir === undefined) continue;
     insns += ir.insns.length;
     if (found.size > 0 && (found.size >= BLOCK_LIMIT || insns > INSN_LIMIT)) break;
-    found.set(ip, ir);
-    near.push(...localTargets(ir));
-    const callee = calledBy(ir);
-    if (callee !== undefined) far.push(callee, ir.end);
+    const one = describe(ir, source);
+    found.set(ip, one);
+    near.push(...one.local);
+    if (one.callee !== undefined) far.push(one.callee, ir.end);
   }
   return found.has(entry) ? { entry, blocks: link(found) } : undefined;
 }
 
-function link(found: ReadonlyMap<number, IrBlock>): Map<number, RegionBlock> {
+function describe(ir: IrBlock, source: BlockSource): Found {
+  const last = lastOp(ir);
+  const name = last?.row.name;
+  const guess = name === 'call.to' || name === 'jump.to' ? source.lastTarget(ir.ip) : undefined;
+  const local = localTargets(ir);
+  if (name === 'call') return { ir, callee: Number(last?.immediate), local, guess };
+  if (name === 'call.to') return { ir, callee: guess, local, guess };
+  return { ir, callee: undefined, local: guess === undefined ? local : [...local, guess], guess };
+}
+
+function link(found: ReadonlyMap<number, Found>): Map<number, RegionBlock> {
   const returns = returnsOf(found);
   const blocks = new Map<number, RegionBlock>();
-  for (const [ip, ir] of found) {
-    const points = [...(returns.get(ip) ?? [])].slice(0, RETURN_LIMIT);
-    const callee = calledBy(ir);
-    const targets = [...localTargets(ir), ...(callee === undefined ? [] : [callee]), ...points];
-    blocks.set(ip, { ir, successors: targets.filter((target) => found.has(target)), returns: points });
+  for (const [ip, { ir, callee, local, guess }] of found) {
+    const indirect = guess === undefined ? [...(returns.get(ip) ?? [])] : [guess];
+    const known = indirect.filter((target) => found.has(target)).slice(0, INDIRECT_LIMIT);
+    const direct = local.filter((target) => target !== guess);
+    if (callee !== undefined && callee !== guess) direct.push(callee);
+    const successors = [...direct, ...known].filter((target) => found.has(target));
+    blocks.set(ip, { ir, successors, indirect: known });
   }
   return blocks;
 }
 
 /** For each block that returns: the return points of the calls, within the region, of functions that it is part of. */
-function returnsOf(found: ReadonlyMap<number, IrBlock>): Map<number, Set<number>> {
+function returnsOf(found: ReadonlyMap<number, Found>): Map<number, Set<number>> {
   const points = new Map<number, number[]>();
-  for (const ir of found.values()) {
-    const callee = calledBy(ir);
+  for (const { ir, callee } of found.values()) {
     if (callee === undefined || !found.has(callee) || !found.has(ir.end)) continue;
     points.set(callee, [...(points.get(callee) ?? []), ir.end]);
   }
@@ -76,17 +105,17 @@ function returnsOf(found: ReadonlyMap<number, IrBlock>): Map<number, Set<number>
 }
 
 /** The blocks that end in `ret` and can be reached from a function's start without leaving the function. */
-function returningBlocks(start: number, found: ReadonlyMap<number, IrBlock>): number[] {
+function returningBlocks(start: number, found: ReadonlyMap<number, Found>): number[] {
   const seen = new Set<number>();
   const todo = [start];
   const returning: number[] = [];
   for (let ip = todo.pop(); ip !== undefined; ip = todo.pop()) {
-    const ir = found.get(ip);
-    if (ir === undefined || seen.has(ip)) continue;
+    const one = found.get(ip);
+    if (one === undefined || seen.has(ip)) continue;
     seen.add(ip);
-    if (lastOp(ir)?.row.name === 'ret') returning.push(ip);
-    todo.push(...localTargets(ir));
-    if (calledBy(ir) !== undefined) todo.push(ir.end);
+    if (lastOp(one.ir)?.row.name === 'ret') returning.push(ip);
+    todo.push(...one.local);
+    if (one.callee !== undefined) todo.push(one.ir.end);
   }
   return returning;
 }
@@ -95,12 +124,7 @@ export function lastOp(ir: IrBlock): IrOp | undefined {
   return ir.insns.at(-1)?.ops.at(-1);
 }
 
-function calledBy(ir: IrBlock): number | undefined {
-  const last = lastOp(ir);
-  return last?.row.name === 'call' ? Number(last.immediate) : undefined;
-}
-
-/** Where a block goes within its function. */
+/** Where a block goes within its function by what its code says. */
 function localTargets(ir: IrBlock): number[] {
   const targets: number[] = [];
   for (const insn of ir.insns) {
