@@ -17,6 +17,9 @@ export interface ProcessSpace extends UserMemory, ExecutionSpace {
   destroy(): void;
   /** For memory that processes share: the physical address of the byte, equal for all of them; undefined for private memory. */
   sharedAddress(at: number): number | undefined;
+  /** Pages that were faulted in so far, and the most bytes that were in memory at once; absent where nothing is counted. */
+  readonly pageFaults?: number;
+  readonly peakBytes?: number;
 }
 
 /** What a process's life needs of its descriptors (kernel/file-table.ts). */
@@ -172,8 +175,8 @@ export class Process {
   readonly timers = new Map<number, PosixTimer>();
   /** CPU time and the like of threads that ended, and of children that were waited for. */
   usage: Usage = noUsage();
-  /** Bytes: the most memory it had (ru_maxrss). */
-  peakResident = 0;
+  /** The most bytes that address spaces it has left had in memory. */
+  formerPeak = 0;
   childrenUsage: Usage = noUsage();
 
   /** prctl(2): PR_SET_DUMPABLE (0, 1), PR_SET_CHILD_SUBREAPER, PR_SET_KEEPCAPS, timer slack (ns). */
@@ -225,5 +228,15 @@ export class Process {
 
   get isZombie(): boolean {
     return this.status !== undefined;
+  }
+
+  /** Bytes: the most memory it had (ru_maxrss). */
+  get peakResident(): number {
+    return Math.max(this.formerPeak, this.space.peakBytes ?? 0);
+  }
+
+  /** ru_minflt. */
+  get minorFaults(): number {
+    return this.usage.minorFaults + (this.isZombie ? 0 : (this.space.pageFaults ?? 0));
   }
 }

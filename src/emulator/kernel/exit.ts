@@ -103,6 +103,8 @@ function releaseResources(machine: Machine, process: Process): void {
 /** The process stops using its address space, which goes when nobody else uses it. */
 export function leaveSpace(machine: Machine, process: Process): void {
   if (hasOtherUser(machine, process)) return;
+  process.formerPeak = process.peakResident;
+  process.usage.minorFaults += process.space.pageFaults ?? 0;
   machine.hooks.spaceGone(process);
   process.space.destroy();
 }

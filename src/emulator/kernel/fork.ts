@@ -144,7 +144,6 @@ function newProcess(
   child.timerSlack = process.timerSlack;
   child.personality = process.personality;
   child.terminal = process.terminal;
-  child.peakResident = process.peakResident;
   child.parent?.children.add(child);
   machine.processes.set(child.pid, child);
   const leader = new Thread(child.pid as number as Tid, child, cpu, thread.name);

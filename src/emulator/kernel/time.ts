@@ -181,7 +181,8 @@ function getrusage({ process, thread, memory, args }: SyscallContext): number {
   if (who !== RUSAGE_SELF && who !== RUSAGE_CHILDREN && who !== RUSAGE_THREAD) return -EINVAL;
   const retired =
     who === RUSAGE_SELF ? process.retired : who === RUSAGE_THREAD ? thread.retired : process.childrenUsage.retired;
-  const usage = who === RUSAGE_CHILDREN ? process.childrenUsage : process.usage;
+  const { minorFaults } = process;
+  const usage = who === RUSAGE_CHILDREN ? process.childrenUsage : { ...process.usage, minorFaults };
   return memory.writeBytes(args[1] as number, rusageBytes(retired, usage, process.peakResident)) ? 0 : -EFAULT;
 }
 

@@ -275,6 +275,14 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
     return this.pager.table.present * PAGE;
   }
 
+  get peakBytes(): number {
+    return this.pager.table.peak * PAGE;
+  }
+
+  get pageFaults(): number {
+    return this.pager.faults;
+  }
+
   /** Bytes mapped. */
   get mappedBytes(): number {
     return this.vmas.all().reduce((sum, { start, end }) => sum + (end - start), 0);

@@ -11,6 +11,8 @@ export class PageTable {
   private lastLeaf: Uint32Array = NO_LEAF;
   /** Pages that lie in a frame. */
   present = 0;
+  /** The most that ever did at once. */
+  peak = 0;
 
   /** The frame of a page (address / 4096); 0: none. */
   get(page: number): number {
@@ -29,6 +31,7 @@ export class PageTable {
     leaf[page & (LEAF_PAGES - 1)] = frame;
     leaf[COUNT]++;
     this.present++;
+    if (this.present > this.peak) this.peak = this.present;
   }
 
   /** Another frame for a page that has one. */

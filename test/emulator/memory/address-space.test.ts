@@ -62,6 +62,18 @@ describe('pages on demand', () => {
     expect(space.fill(AT + page * PAGE, ACCESS.WRITE)).toBe('filled');
   });
 
+  test('faults are counted, and the most that was resident', () => {
+    const space = fixture().space();
+    space.mappings.map({ at: AT, length: 4 * PAGE, prot: RW });
+    for (const page of [0, 1, 2, 1]) space.fill(AT + page * PAGE, ACCESS.WRITE);
+    space.mappings.discard(AT, AT + 4 * PAGE);
+    space.fill(AT, ACCESS.READ);
+    expect([space.pageFaults, space.peakBytes, space.residentBytes]).toEqual([4, 3 * PAGE, PAGE]);
+    const child = space.fork() as AddressSpace;
+    child.fill(AT, ACCESS.WRITE);
+    expect([child.pageFaults, child.peakBytes]).toEqual([1, PAGE]);
+  });
+
   test('a copy stops at the first page that cannot be accessed', () => {
     const space = fixture().space();
     space.mappings.map({ at: AT, length: 2 * PAGE, prot: RW });
