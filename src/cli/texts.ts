@@ -1,12 +1,13 @@
 /** What --help, --version and --disable-packet print, beside what the option table says by itself. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
-/** The version of package.json. */
+/** The version of package.json, which is above the folder of the sources as well as of what is built from them. */
 export function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
+  for (let folder = new URL('../', import.meta.url); ; folder = new URL('../', folder)) {
+    const file = new URL('package.json', folder);
+    if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+    if (folder.pathname === '/') throw new Error('package.json is missing');
+  }
 }
 
 /** The first line is what tools parse; the gdbserver in it tells them whose command line this is. */
