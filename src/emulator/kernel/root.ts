@@ -22,6 +22,7 @@ export function credentialsOf(uid: number, gid: number, groups: readonly number[
 const NO_MEMORY: UserMemory = {
   read: () => 0,
   write: () => 0,
+  writable: () => 0,
   readBytes: () => undefined,
   writeBytes: () => false,
   readU32: () => undefined,

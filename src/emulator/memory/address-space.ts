@@ -13,7 +13,7 @@ import { FORCE, Pager, pageFault, pageOfObject } from './pager.js';
 import { Placement } from './placement.js';
 import { Tlb } from './tlb.js';
 import { UserAccess } from './user-access.js';
-import { isPrivate, type Vma, VmaList } from './vma.js';
+import { isPrivate, PROT, type Vma, VmaList } from './vma.js';
 import { Watches, type WatchRange } from './watches.js';
 
 const PAGE = 4096;
@@ -308,6 +308,16 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
       const first = Math.max(vma.start / PAGE, vma.start / PAGE + kept - pageOfObject(vma, vma.start / PAGE));
       if (first < vma.end / PAGE) this.pager.zap(first, vma.end / PAGE);
     }
+  }
+
+  override writable(at: number, length: number): number {
+    let end = at;
+    while (end < at + length) {
+      const vma = this.pager.mappingAt(Math.floor(end / PAGE));
+      if (vma === undefined || !(vma.prot & PROT.WRITE)) break;
+      end = vma.end;
+    }
+    return Math.min(length, end - at);
   }
 
   protected override frameFor(page: number, writing: boolean): number {

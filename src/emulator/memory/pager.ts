@@ -60,7 +60,7 @@ export class Pager {
    */
   pageIn(page: number, access: number): number {
     const at = page * PAGE;
-    const vma = this.vmas.find(at) ?? (access & FORCE ? undefined : this.growStack(at));
+    const vma = access & FORCE ? this.vmas.find(at) : this.mappingAt(page);
     if (vma === undefined) return UNMAPPED;
     if (!allows(vma, access)) return DENIED;
     const frame = this.table.get(page);
@@ -68,6 +68,11 @@ export class Pager {
     if (!isPrivate(vma)) return this.forSharedWrite(vma, page, frame);
     if (frame === 0) return this.bringIn(vma, page, true);
     return this.memory.frames.usersOf(frame) === 1 ? frame : this.copyOnWrite(page, frame);
+  }
+
+  /** The mapping that a page lies in, grown to reach it if it is a stack. */
+  mappingAt(page: number): Vma | undefined {
+    return this.vmas.find(page * PAGE) ?? this.growStack(page * PAGE);
   }
 
   /** Whether a page that was read may be written without anything to be seen to: its frame is the process's own and holds no code. */

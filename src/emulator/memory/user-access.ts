@@ -14,6 +14,7 @@ export abstract class UserAccess implements UserMemory {
 
   /** The frame of the page (address / 4096) for an access, faulted in; 0 or less: it cannot be accessed. */
   protected abstract frameFor(page: number, writing: boolean): number;
+  abstract writable(at: number, length: number): number;
   /** Bytes have been copied to or from here. */
   protected abstract accessed(at: number, length: number, writing: boolean): void;
 

@@ -9,6 +9,8 @@ export interface UserMemory {
   read(at: Vaddr | number, into: Uint8Array): number;
   /** Copies to the guest; the bytes copied before the first unwritable one. */
   write(at: Vaddr | number, from: Uint8Array): number;
+  /** How many of the bytes from `at` on its mappings let it write, at most `length`; touches nothing. What is read and not to be lost asks first. */
+  writable(at: Vaddr | number, length: number): number;
   /** All or nothing: fresh bytes, or undefined for EFAULT. */
   readBytes(at: Vaddr | number, length: number): Uint8Array | undefined;
   /** All or nothing: false for EFAULT, then nothing was written. */

@@ -144,6 +144,9 @@ export class ScriptedSpace implements ProcessSpace {
     if (length > 0) this.backing(at).set(from.subarray(0, length), at - ScriptedSpace.BASE);
     return length;
   }
+  writable(at: number, length: number): number {
+    return this.room(at, length);
+  }
   readBytes(at: number, length: number): Uint8Array | undefined {
     const bytes = new Uint8Array(length);
     return this.read(at, bytes) === length ? bytes : undefined;

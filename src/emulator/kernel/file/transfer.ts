@@ -6,7 +6,7 @@ import { RLIMIT } from '../limits.js';
 import { sendToThread } from '../signal-send.js';
 import { block, type SyscallContext, type SyscallResult, type SyscallRow } from '../syscall-table.js';
 import { fileAt } from './descriptors.js';
-import { type IoResult, O, type OpenFile, WAIT } from './open-file.js';
+import { type IoResult, O, type OpenFile, POLL, WAIT } from './open-file.js';
 import { UserBuffer } from './user-buffer.js';
 
 /** A file is asked for more only after it has filled a whole one. */
@@ -64,12 +64,18 @@ function readInto(
   const { file } = before;
   let done = 0;
   for (;;) {
-    const chunk = context.machine.transferBuffer.subarray(0, Math.min(buffer.length - done, CHUNK));
+    const wanted = Math.min(buffer.length - done, CHUNK);
+    const room = buffer.writable(done, wanted);
+    // What cannot be stored stays in the stream.
+    if (room === 0 && wanted > 0 && !file.isRegular && (file.poll(context.thread) & POLL.IN) !== 0)
+      return done > 0 ? done : -EFAULT;
+    const chunk = context.machine.transferBuffer.subarray(0, file.isRegular || room === 0 ? wanted : room);
     const got = at === undefined ? file.read(chunk, context) : file.pread(chunk, at + done);
     if (got === WAIT) return done > 0 ? done : sleepOn(context, { ...before, done }, mode, 'read');
     if (got < 0) return done > 0 ? done : got;
     const copied = got === 0 ? 0 : buffer.write(done, chunk.subarray(0, got));
     done += copied;
+    if (copied < got && at === undefined && file.isRegular) file.offset -= got - copied;
     if (copied < got) return done > 0 ? done : -EFAULT;
     if (got < CHUNK || done === buffer.length) return done;
   }

@@ -57,6 +57,22 @@ export class UserBuffer {
     return this.walk(skip, from, (at, part) => this.memory.write(at, part));
   }
 
+  /** Bytes of the next `length`, `skip` bytes into the buffer, that the guest may write, up to the first that it may not. */
+  writable(skip: number, length: number): number {
+    let room = 0;
+    for (const { at, length: size } of this.pieces) {
+      if (room === length) break;
+      const part = Math.min(size - skip, length - room);
+      if (part > 0) {
+        const allowed = this.memory.writable(at + skip, part);
+        room += allowed;
+        if (allowed < part) break;
+      }
+      skip = Math.max(0, skip - size);
+    }
+    return room;
+  }
+
   private walk(skip: number, bytes: Uint8Array, copy: (at: number, part: Uint8Array) => number): number {
     let done = 0;
     for (const { at, length } of this.pieces) {

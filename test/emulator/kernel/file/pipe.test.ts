@@ -5,7 +5,7 @@ import { F_GETPIPE_SZ, F_SETPIPE_SZ, O, POLL } from '../../../../src/emulator/ke
 import { openFifo, Pipe, PipeEnd } from '../../../../src/emulator/kernel/file/pipe.js';
 import { PipeBuffer } from '../../../../src/emulator/kernel/file/pipe-buffer.js';
 import { type Scripted, sys } from '../scripted.js';
-import { AT, fork, i32, NONBLOCK, NR, OUT, play, sleep, text } from './play.js';
+import { AT, bytes, fork, i32, NONBLOCK, NR, OUT, play, sleep, text } from './play.js';
 
 const DATA = 0x1_9000;
 const SIG_IGN = 1;
@@ -177,4 +177,20 @@ test('a FIFO: each side waits for the other, unless it will not', () => {
     const both = openFifo(context, pipe, O.RDWR) as PipeEnd;
     expect([both.opening, reader.poll(g.thread)]).toEqual([false, 0]);
   });
+});
+
+test('what cannot be stored stays in the pipe', () => {
+  const nearEnd = 0x2_fffd;
+  const said = play(function* (guest, log) {
+    yield sys(NR.pipe, OUT);
+    const [from, to] = [i32(guest, OUT), i32(guest, OUT + 4)];
+    yield sys(NR.write, to, bytes(guest, AT, 1, 2, 3, 4, 5, 6), 6);
+    log(yield sys(NR.read, from, 8, 6));
+    log(yield sys(NR.read, from, nearEnd, 6));
+    log(yield sys(NR.read, from, AT, 6));
+    log([...(guest.space.readBytes(AT, 3) ?? [])]);
+    yield sys(NR.close, to);
+    log(yield sys(NR.read, from, 8, 6));
+  });
+  expect(said).toEqual([-14, 3, 3, [4, 5, 6], 0]);
 });
