@@ -13,6 +13,7 @@ import { type MachineHooks, NO_HOOKS, type RunResult, type StopEvent } from './h
 import type { Host, HostSource } from './host/host.js';
 import { NO_HOST } from './host/no-host.js';
 import { Mounts } from './kernel/file/file-system.js';
+import { InotifyTable } from './kernel/file/inotify-table.js';
 import { Locks } from './kernel/file/locks.js';
 import { mountAll } from './kernel/file/mount-table.js';
 import type { Pipe } from './kernel/file/pipe.js';
@@ -94,6 +95,7 @@ export class Machine {
 
   readonly locks = new Locks(this);
   readonly terminals = new Terminals();
+  readonly inotify = new InotifyTable();
   /** FIFOs with an open end, by device and inode (kernel/file/fifo.ts). */
   readonly fifos = new Map<string, Pipe>();
   /** Bytes on their way from a file to guest memory; means nothing between two calls. */

@@ -4,6 +4,8 @@ import { pathBytes } from '../../host/path-text.js';
 import type { Machine } from '../../machine.js';
 import { EINVAL, EISDIR } from '../errno.js';
 import type { NewTime } from './file-system.js';
+import { tellClosed, tellOpen } from './inotify-news.js';
+import { IN } from './inotify-table.js';
 import { type DirectoryEntry, OpenFile } from './open-file.js';
 import { parentOf } from './path-walk.js';
 import type { FileStat } from './stat.js';
@@ -13,6 +15,7 @@ const DT_DIR = 4;
 export class HostDirectory extends OpenFile {
   private names: readonly HostDirectoryEntry[] = [];
   override path: string;
+  private isAnnounced = false;
 
   /** `handle`: the gateway's. `path`: absolute, in the machine and for the gateway. */
   constructor(
@@ -23,6 +26,11 @@ export class HostDirectory extends OpenFile {
   ) {
     super(machine, flags);
     this.path = path;
+  }
+
+  override announce(): void {
+    this.isAnnounced = true;
+    tellOpen(this.machine, this, IN.OPEN);
   }
 
   name(): string {
@@ -89,6 +97,7 @@ export class HostDirectory extends OpenFile {
   }
 
   protected override closed(): void {
+    if (this.isAnnounced) tellClosed(this.machine, this);
     this.machine.host.files.close(this.handle);
   }
 }

@@ -5,6 +5,8 @@ import type { BackingFile } from '../../memory/backing-file.js';
 import { EFAULT, EINVAL, ENOTTY, ENXIO } from '../errno.js';
 import type { SyscallContext, SyscallResult } from '../syscall-table.js';
 import type { NewTime } from './file-system.js';
+import { tellClosed, tellOpen } from './inotify-news.js';
+import { IN } from './inotify-table.js';
 import { O, OpenFile } from './open-file.js';
 import type { FileStat } from './stat.js';
 
@@ -114,12 +116,21 @@ function checked(position: number): number {
 export class HostFile extends OpenFile {
   private readonly file: HostBacking;
   override path: string;
+  private readonly isTruncated: boolean;
+  private isAnnounced = false;
 
   constructor(machine: Machine, flags: number, opened: OpenedHostFile) {
     super(machine, flags);
     this.path = opened.path;
     this.file = new HostBacking(machine.host.files, opened, () => this.name());
     if (opened.isTruncated) machine.pageCache.truncated(this.file.key, 0);
+    this.isTruncated = opened.isTruncated;
+  }
+
+  override announce(): void {
+    this.isAnnounced = true;
+    tellOpen(this.machine, this, IN.OPEN);
+    if (this.isTruncated) tellOpen(this.machine, this, IN.MODIFY);
   }
 
   name(): string {
@@ -150,16 +161,23 @@ export class HostFile extends OpenFile {
     if (this.flags & O.APPEND) this.offset = this.file.size();
     const put = this.machine.pageCache.write(this.file, from, this.offset);
     if (put > 0) this.offset += put;
-    return put;
+    return this.modified(put);
   }
 
   override pread(into: Uint8Array, at: number): number {
-    return this.machine.pageCache.read(this.file, into, at);
+    const got = this.machine.pageCache.read(this.file, into, at);
+    if (got > 0) tellOpen(this.machine, this, IN.ACCESS);
+    return got;
+  }
+
+  private modified(result: number): number {
+    if (result > 0) tellOpen(this.machine, this, IN.MODIFY);
+    return result;
   }
 
   /** With O_APPEND the position is ignored, as Linux does. */
   override pwrite(from: Uint8Array, at: number): number {
-    return this.machine.pageCache.write(this.file, from, this.flags & O.APPEND ? this.file.size() : at);
+    return this.modified(this.machine.pageCache.write(this.file, from, this.flags & O.APPEND ? this.file.size() : at));
   }
 
   override seek(offset: number, whence: number): number {
@@ -172,6 +190,7 @@ export class HostFile extends OpenFile {
     if (!this.writable) return -EINVAL;
     const result = this.file.truncate(size);
     if (result === 0) this.machine.pageCache.truncated(this.file.key, size);
+    if (result === 0) tellOpen(this.machine, this, IN.MODIFY);
     return result;
   }
 
@@ -181,15 +200,20 @@ export class HostFile extends OpenFile {
   }
 
   override setMode(mode: number): number {
-    return this.file.chmod(mode);
+    return this.changedAttributes(this.file.chmod(mode));
   }
 
   override setOwner(uid: number, gid: number): number {
-    return this.file.chown(uid, gid);
+    return this.changedAttributes(this.file.chown(uid, gid));
   }
 
   override setTimes(accessed: NewTime, modified: NewTime): number {
-    return this.file.utimes(accessed, modified);
+    return this.changedAttributes(this.file.utimes(accessed, modified));
+  }
+
+  private changedAttributes(result: number): number {
+    if (result === 0) tellOpen(this.machine, this, IN.ATTRIB);
+    return result;
   }
 
   override backing(): BackingFile {
@@ -203,6 +227,7 @@ export class HostFile extends OpenFile {
   }
 
   protected override closed(): void {
+    if (this.isAnnounced) tellClosed(this.machine, this);
     this.file.release();
   }
 }

@@ -1,10 +1,14 @@
 /** The host's files and directories as the guest sees them, through the gateway. */
-import type { Host, HostFiles } from '../../host/host.js';
+import type { HostFiles } from '../../host/host.js';
+import type { Machine } from '../../machine.js';
 import type { FileSystem, FileSystemChanges, FileSystemStat, NewTime, OpenFileRequest } from './file-system.js';
 import { HostDirectory } from './host-directory.js';
 import { HostFile } from './host-file.js';
+import { tellEntry } from './inotify-news.js';
+import { IN } from './inotify-table.js';
 import { O, type OpenFile, statusFlags } from './open-file.js';
 import { type FileStat, isDirectory } from './stat.js';
+import { WatchedChanges } from './watched-changes.js';
 
 export class HostFileSystem implements FileSystem {
   readonly changes: FileSystemChanges;
@@ -12,12 +16,13 @@ export class HostFileSystem implements FileSystem {
 
   /** `at`: where it is mounted. Paths are the same in the machine and for the gateway. `type`: what it is called. */
   constructor(
-    { files }: Host,
+    { host: { files }, inotify }: Machine,
     private readonly at = '/',
     readonly type = 'ext4',
   ) {
     this.files = files;
-    this.changes = new HostChanges(files, (path) => this.host(path));
+    const changes = new HostChanges(files, (path) => this.host(path));
+    this.changes = new WatchedChanges(changes, inotify, (path) => this.lstat(path));
   }
 
   lstat(path: string): FileStat | number {
@@ -33,8 +38,10 @@ export class HostFileSystem implements FileSystem {
   }
 
   open({ opener: { machine }, fullPath: path, flags, mode, umask }: OpenFileRequest): OpenFile | number {
+    const isNew = flags & O.CREAT && !machine.inotify.isEmpty && typeof this.files.lstat(path) === 'number';
     const handle = this.files.open({ path, flags, mode, umask });
     if (handle < 0) return handle;
+    if (isNew) tellEntry(machine, path, IN.CREATE);
     const stat = this.files.fstat(handle);
     if (typeof stat === 'number') {
       this.files.close(handle);
@@ -42,7 +49,7 @@ export class HostFileSystem implements FileSystem {
     }
     const shown = statusFlags(flags);
     if (isDirectory(stat)) return new HostDirectory(machine, shown, handle, path);
-    return new HostFile(machine, shown, { handle, path, stat, isTruncated: (flags & O.TRUNC) !== 0 });
+    return new HostFile(machine, shown, { handle, path, stat, isTruncated: (flags & O.TRUNC) !== 0 && !isNew });
   }
 
   private host(path: string): string {

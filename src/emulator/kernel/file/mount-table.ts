@@ -8,11 +8,11 @@ import { HostFileSystem } from './host-fs.js';
 
 /** Mounts the host's files and the synthetic file systems: part of making a machine. */
 export function mountAll(machine: Machine): void {
-  const { mounts, host } = machine;
-  mounts.add('/', new HostFileSystem(host), '/dev/root');
+  const { mounts } = machine;
+  mounts.add('/', new HostFileSystem(machine), '/dev/root');
   mounts.add('/dev', devFileSystem(machine), 'devtmpfs', 'rw,nosuid,relatime');
   mounts.add('/proc', procFileSystem(machine), 'proc', 'rw,nosuid,nodev,noexec,relatime');
   mounts.add('/sys', sysFileSystem(machine), 'sysfs', 'ro,nosuid,nodev,noexec,relatime');
   mounts.add('/dev/pts', devptsFileSystem(machine), 'devpts', 'rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=000');
-  mounts.add('/dev/shm', new HostFileSystem(host, '/dev/shm', 'tmpfs'), 'tmpfs', 'rw,nosuid,nodev,relatime');
+  mounts.add('/dev/shm', new HostFileSystem(machine, '/dev/shm', 'tmpfs'), 'tmpfs', 'rw,nosuid,nodev,relatime');
 }

@@ -174,6 +174,9 @@ export abstract class OpenFile {
     return [];
   }
 
+  /** A program opened it by its name: inotify hears of it, and later of its end. */
+  announce(): void {}
+
   /** What a read or write that would block sleeps on. */
   sleepKeys(_sleeper: Thread): readonly WaitKey[] {
     return [this.key];

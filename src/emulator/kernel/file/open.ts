@@ -137,6 +137,7 @@ function ask(opener: Opener, { mount, inner, path }: Located, { flags, mode }: O
 function finish(context: SyscallContext, file: OpenFile | number, flags: number): SyscallResult {
   if (typeof file === 'number') return file;
   if (file.opening) return block(context, { keys: [file.key], progress: { file, flags } satisfies Opening });
+  file.announce();
   return install(context.process, file, (flags & O.CLOEXEC) !== 0);
 }
 

@@ -9,6 +9,7 @@ import { directorySyscalls } from './directory-calls.js';
 import { epollSyscalls } from './epoll.js';
 import { eventfdSyscalls } from './eventfd.js';
 import { fcntlSyscalls } from './fcntl.js';
+import { inotifySyscalls } from './inotify.js';
 import { lockSyscalls } from './lock-calls.js';
 import { memoryFileSyscalls } from './memory-file.js';
 import { nameSyscalls } from './name-calls.js';
@@ -27,6 +28,7 @@ export const fileSyscalls: readonly SyscallRow[] = [
   ...descriptorSyscalls,
   ...epollSyscalls,
   ...eventfdSyscalls,
+  ...inotifySyscalls,
   ...pidfdSyscalls,
   ...pipeSyscalls,
   ...pollSyscalls,
