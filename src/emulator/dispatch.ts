@@ -112,6 +112,13 @@ function finish(machine: Machine, thread: Thread, result: SyscallResult, nr: num
     // The mask of ppoll and its kin goes unless a handler is about to save it (restore_saved_sigmask_unless).
     if (thread.savedMask !== undefined && result !== -EINTR && !isRestart(result)) restoreMask(machine, thread);
   }
+  // Held by an event of the syscall itself (fork): its return is a stop of its own, when the thread goes on.
+  if (thread.held) thread.returnsFrom = nr;
+  else reportReturn(machine, thread, nr);
+}
+
+function reportReturn(machine: Machine, thread: Thread, nr: number): void {
+  thread.returnsFrom = undefined;
   if (thread.process.fate === undefined && thread.process.traced && machine.hooks.catchesSyscall(thread.process, nr)) {
     report(machine, machine.hooks.syscallReturn(thread, nr), { kind: 'syscall-return', thread, nr });
   }
@@ -129,6 +136,7 @@ export function attend(machine: Machine, thread: Thread): boolean {
     if (thread.state === 'dead' || thread.held || thread.parked > 0) return false;
     if (thread.process.stopped !== undefined || thread.process.fate !== undefined) return false;
     if (thread.state === 'runnable' && thread.blocked !== undefined) resume(machine, thread);
+    else if (thread.returnsFrom !== undefined) reportReturn(machine, thread, thread.returnsFrom);
     else if (thread.progressed && thread.action.kind !== 'continue' && thread.state === 'runnable')
       stepDone(machine, thread);
     else if (thread.stoppedAtEntry !== undefined) runSyscall(machine, thread);

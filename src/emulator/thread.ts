@@ -85,6 +85,8 @@ export class Thread {
   injected: SigInfo | undefined;
   /** Stopped between entering this syscall and running it. */
   stoppedAtEntry: number | undefined;
+  /** Stopped by an event inside this syscall, which has its result: the return is still to be told to a debugger that catches it. */
+  returnsFrom: number | undefined;
   /** What a thread held inside a syscall showed to the debugger: when one of them has changed it leaves the syscall. */
   shownInSyscall: { readonly ip: number; readonly nr: number; readonly result: number } | undefined;
 

@@ -329,6 +329,19 @@ describe('processes', () => {
     expect(go()).toMatchObject({ kind: 'exited', pid: main.pid, code: 0 });
   });
 
+  test('the return of a caught fork is told after the fork itself', () => {
+    const { inferior, main, continue: go } = debug(forking);
+    inferior.events.report(new Set(['fork']));
+    inferior.syscalls.catch(main.pid, new Set([NR.fork]));
+    expect(go()).toMatchObject({ kind: 'syscall-entry', number: NR.fork });
+    const fork = go() as Fork;
+    expect(fork.kind).toBe('fork');
+    inferior.detach(fork.child.pid);
+    inferior.syscalls.catch(main.pid, new Set());
+    inferior.syscalls.catch(main.pid, new Set([NR.fork]));
+    expect(go()).toEqual({ kind: 'syscall-return', thread: main, number: NR.fork });
+  });
+
   test('exec drops the breakpoints and is told with the path', () => {
     const next: Program = function* () {
       yield work(20);
