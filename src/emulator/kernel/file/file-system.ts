@@ -16,6 +16,8 @@ export interface FileSystem {
   /** Opens what is there, or creates it with O_CREAT (O_EXCL, O_TMPFILE were seen to). `mode`: of a new file; the umask is still to be applied. */
   open(request: OpenFileRequest): OpenFile | number;
   statfs(path: string): FileSystemStat | number;
+  /** What making a name answers where there are no `changes`: -EACCES, or as it says. */
+  readonly creationError?: number;
   /** Absent: nothing here can be changed (-EPERM). */
   readonly changes?: FileSystemChanges;
 }

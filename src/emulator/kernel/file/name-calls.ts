@@ -1,7 +1,7 @@
 /** Making, removing, renaming and linking names (fs/namei.c). */
 
 import { pathBytes } from '../../host/path-text.js';
-import { EACCES, EBUSY, EEXIST, EFAULT, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from '../errno.js';
+import { EBUSY, EEXIST, EFAULT, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPERM, EXDEV } from '../errno.js';
 import { CAP, capable } from '../identity-checks.js';
 import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import type { FileSystemChanges } from './file-system.js';
@@ -88,17 +88,14 @@ function mknod(context: SyscallContext, directory: number, pathAt: number, mode:
 /** Something that shall lose its name. */
 function victim(context: SyscallContext, found: Located): FileStat | number {
   const { machine, process } = context;
-  const refusal = found.stat === undefined ? -ENOENT : mayChangeDirectory(context, found);
-  if (refusal < 0 || found.stat === undefined) return refusal === -EACCES ? removalError(found) : refusal;
+  if (found.stat === undefined) return -ENOENT;
+  if (found.mount.fs.changes === undefined) return -EPERM;
+  const refusal = mayChangeDirectory(context, found);
+  if (refusal < 0) return refusal;
   const parent = parentOf(found.path);
   const directory = machine.mounts.find(parent).fs.lstat(parent, process);
   if (typeof directory === 'number') return directory;
   return mayRemove(machine, process, directory, found.stat) ? found.stat : -EPERM;
-}
-
-/** A file system without changes refuses removal with EPERM, creation with EACCES. */
-function removalError({ mount }: Located): number {
-  return mount.fs.changes === undefined ? -EPERM : -EACCES;
 }
 
 function unlink(context: SyscallContext, directory: number, path: number): number {

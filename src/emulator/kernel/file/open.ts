@@ -76,7 +76,8 @@ function create(context: Opener, found: Located, how: OpenHow): OpenFile | numbe
 
 /** May names in the directory of this one be made? 0 or -errno. */
 export function mayChangeDirectory({ machine, process }: Opener, found: Located): number {
-  if (found.mount.fs.changes === undefined) return -EACCES;
+  const { changes, creationError } = found.mount.fs;
+  if (changes === undefined) return creationError ?? -EACCES;
   const directory = machine.mounts.find(parentOf(found.path)).fs.lstat(parentOf(found.path), process);
   if (typeof directory === 'number') return directory;
   return mayUse(machine, process, directory, MAY.WRITE | MAY.EXEC) ? 0 : -EACCES;

@@ -48,7 +48,7 @@ export class PipeEnd extends OpenFile {
   /** The other side's number of opens when this end was opened; undefined: need not wait for it. */
   private partner: number | undefined;
   /** Writers that had come and gone before this reader: without a new one it sees no hangup. */
-  private readonly writersBefore: number;
+  private writersBefore: number;
   private readonly creator: { readonly uid: number; readonly gid: number };
 
   constructor(
@@ -154,9 +154,12 @@ export class PipeEnd extends OpenFile {
     return slots * PAGE;
   }
 
-  /** /proc/PID/fd/N of a pipe is as good as a FIFO's name. */
+  /** /proc/PID/fd/N of a pipe is as good as a FIFO's name, but nobody is waited for: the other end has been there (fifo_open, is_pipe). */
   override reopen(opener: Opener, flags: number): OpenFile | number {
-    return openFifo(opener, this.pipe, flags);
+    if (this.pipe.name !== undefined) return openFifo(opener, this.pipe, flags);
+    const end = new PipeEnd(opener.machine, this.pipe, flags, opener);
+    end.writersBefore = -1;
+    return end;
   }
 
   protected override closed(): void {

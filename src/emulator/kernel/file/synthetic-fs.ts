@@ -2,11 +2,12 @@
 import { pathBytes } from '../../host/path-text.js';
 import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
-import { EACCES, EINVAL, EIO, EISDIR, ENOENT, ENOTDIR } from '../errno.js';
+import { EACCES, EINVAL, EISDIR, ENOENT, ENOTDIR } from '../errno.js';
 import type { FileSystem, FileSystemStat, Opener, OpenFileRequest } from './file-system.js';
 import { seekTo } from './host-file.js';
 import { type DirectoryEntry, O, OpenFile, statusFlags } from './open-file.js';
 import { parentOf } from './path-walk.js';
+import { MAY, permits } from './permission.js';
 import { directoryType, type FileStat, S } from './stat.js';
 
 interface Owned {
@@ -64,6 +65,8 @@ export interface SyntheticIdentity {
   /** f_type of statfs(2). */
   readonly magic: number;
   readonly device: number;
+  /** What making a name answers; -EACCES when it is not said. */
+  readonly creationError?: number;
 }
 
 const TYPES = { directory: S.IFDIR, link: S.IFLNK, text: S.IFREG } as const;
@@ -72,6 +75,7 @@ const ROOT_OWNER = { uid: 0, gid: 0 } as const;
 
 export class SyntheticFileSystem implements FileSystem {
   readonly type: string;
+  readonly creationError: number;
 
   constructor(
     private readonly machine: Machine,
@@ -80,6 +84,7 @@ export class SyntheticFileSystem implements FileSystem {
     private readonly root: (viewer: Process) => DirectoryNode,
   ) {
     this.type = identity.type;
+    this.creationError = identity.creationError ?? -EACCES;
   }
 
   /** -ENOENT, -ENOTDIR. */
@@ -143,9 +148,9 @@ export class SyntheticFileSystem implements FileSystem {
     }
     if (node.kind === 'link') return -ENOENT;
     const access = flags & O.ACCMODE;
-    const refused =
-      (access !== O.WRONLY && node.read === undefined) || (access !== O.RDONLY && node.write === undefined);
-    return refused ? -EACCES : new SyntheticFile(machine, shown, this, path, fullPath, process);
+    const mask = (access === O.WRONLY ? 0 : MAY.READ) | (access === O.RDONLY ? 0 : MAY.WRITE);
+    if (!permits(process.credentials, this.statOf(node, path), mask)) return -EACCES;
+    return new SyntheticFile(machine, shown, this, path, fullPath, process);
   }
 
   statfs(): FileSystemStat {
@@ -205,7 +210,7 @@ class SyntheticFile extends OpenFile {
       const node = this.fs.find(this.inner, this.opener);
       // The process that it tells of is gone.
       if (typeof node === 'number' || node.kind !== 'text') return -ENOENT;
-      const text = node.read?.() ?? -EIO;
+      const text = node.read?.() ?? -EINVAL;
       if (typeof text === 'number') return text;
       this.content = typeof text === 'string' ? pathBytes(text) : text;
     }
@@ -217,7 +222,7 @@ class SyntheticFile extends OpenFile {
   override write(from: Uint8Array): number {
     const node = this.fs.find(this.inner, this.opener);
     if (typeof node === 'number' || node.kind !== 'text') return -ENOENT;
-    const put = node.write?.(from) ?? -EIO;
+    const put = node.write?.(from) ?? -EINVAL;
     if (put > 0) this.offset += put;
     return put;
   }

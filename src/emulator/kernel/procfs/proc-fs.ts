@@ -2,6 +2,7 @@
 import type { Pid } from '../../../types.js';
 import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
+import { ENOENT } from '../errno.js';
 import { type DirectoryNode, SyntheticFileSystem, type SyntheticNode } from '../file/synthetic-fs.js';
 import { cpuinfo, filesystems, kernelStat, loadavg, meminfo, uptime, version } from './machine-facts.js';
 import { processNode, selfLink } from './process-node.js';
@@ -53,6 +54,6 @@ function processOf(machine: Machine, id: number): Process | undefined {
 }
 
 export function procFileSystem(machine: Machine): SyntheticFileSystem {
-  const identity = { type: 'proc', magic: PROC_MAGIC, device: PROC_DEVICE };
+  const identity = { type: 'proc', magic: PROC_MAGIC, device: PROC_DEVICE, creationError: -ENOENT };
   return new SyntheticFileSystem(machine, identity, (viewer) => root(machine, viewer));
 }

@@ -294,6 +294,15 @@ const cases: readonly Case[] = [
     compare: [{ at: A, length: 64 }, { at: B + 16, length: 8 }, { at: B + 24, length: 4 }, { at: B + 48, length: 8 }, { at: B + 256 + 24, length: 4 }],
   },
   {
+    name: 'pipes opened again',
+    calls: [
+      [NR.pipe2, A, 0], [NR.write, 4, 'abc', 3], [NR.open, '/proc/self/fd/3', 0], [NR.close, 4], [NR.read, 5, A + 16, 10], [NR.read, 5, A, 10], [NR.open, '/dev/fd/3', 0], [NR.read, 4, A, 10], [NR.open, '/proc/self/fd/3', O.WRONLY | O.NONBLOCK], [NR.write, 6, 'x', 1], [NR.read, 3, A + 32, 5],
+      [NR.open, '/proc/self/fd/77', 0], [NR.open, '/proc/self/fd/3/x', 0], [NR.open, '/proc/self/fd/3', O.PATH], [NR.readlink, '/proc/self/fd/0', A + 48, 20], [NR.open, '/proc/self/fd/3', O.DIRECTORY], [NR.open, '/proc/self/fd/3', O.NOFOLLOW], [NR.open, '/proc/self/cwd/file', 0], [NR.open, '/proc/self/root/tmp', O.PATH],
+      [NR.stat, '/proc/self/fd/3', B], [NR.chmod, '/proc/self/status', 0o777], [NR.unlink, '/proc/self/status'], [NR.open, '/proc/self/new', O.CREAT, 0o600], [NR.open, '/proc/self/status', O.RDWR], [NR.open, '/proc/0', 0], [NR.open, '/proc/01', 0], [NR.access, '/proc/self/maps', 4],
+    ],
+    compare: [{ at: A + 16, length: 3 }, { at: A + 32, length: 1 }, { at: A + 48, length: 9 }, { at: B + 24, length: 4 }],
+  },
+  {
     name: 'advice',
     calls: [[NR.open, 'file', 0], [NR.fadvise, 3, 0, 0, 1], [NR.fadvise, 3, 0, 0, 6], [NR.fadvise, 3, 0, -1, 1], [NR.fadvise, 77, 0, 0, 1], [NR.readahead, 3, 0, 100], [NR.readahead, 77, 0, 1], [NR.pipe2, A, 0], [NR.fadvise, 4, 0, 0, 1], [NR.readahead, 4, 0, 1], [NR.open, 'file', O.WRONLY], [NR.readahead, 6, 0, 1]],
   },
