@@ -1,6 +1,7 @@
 /** T63: a probe on every instruction that a program executes changes nothing but the counts. */
 import { describe, expect, test } from 'vitest';
 import type { Thread } from '../../src/emulator/thread.js';
+import { type MachineOptions, TIERS } from '../../src/options.js';
 import type { Method } from '../../src/uprobes/arch.js';
 import type { HostThread } from '../../src/uprobes/port.js';
 import { isProbeError } from '../../src/uprobes/probe-error.js';
@@ -62,9 +63,9 @@ function probed(
   argv: readonly string[],
   addresses: Iterable<number>,
   methods: readonly Method[],
-  sliceLength = 100_000,
+  machine: Partial<MachineOptions> = {},
 ): Observed & { readonly counts: Record<Method, number> } {
-  const program = start(argv, { methods: new Set(methods), maxProbepoints: LONGEST }, { sliceLength });
+  const program = start(argv, { methods: new Set(methods), maxProbepoints: LONGEST }, machine);
   const trace: string[] = [];
   for (const vaddr of addresses) probeAt(program, vaddr, trace);
   finish(program);
@@ -119,8 +120,7 @@ describe.each(SUBJECTS)('T63 $source', ({ source, flags, args, slices }) => {
     return plain;
   }
 
-  function same(seen: Observed): void {
-    const { trace, retired, status, memory } = expected();
+  function same(seen: Observed, { trace, retired, status, memory }: Observed = expected()): void {
     const at = trace.findIndex((entry, i) => entry !== seen.trace[i]);
     expect(at < 0 ? 'the same' : { at, entry: seen.trace[at], before: trace[at - 1] }).toEqual(
       at < 0 ? 'the same' : { at, entry: trace[at], before: trace[at - 1] },
@@ -140,8 +140,21 @@ describe.each(SUBJECTS)('T63 $source', ({ source, flags, args, slices }) => {
     if (methods.length === 1 && only !== undefined) expect(counts[only]).toBeGreaterThan(0);
   });
 
+  test.each(TIERS)('in tier %s', (tier) => {
+    const { counts: _, ...seen } = probed(argv, expected().executed, METHODS.at(-1) ?? [], { tier });
+    same(seen);
+  });
+
+  test.each(TIERS)('with a probe on one instruction in seven, in tier %s', (tier) => {
+    const { executed, trace, ...all } = expected();
+    const some = [...executed].filter((_, i) => i % 7 === 3);
+    const chosen = new Set(some.map((address) => address.toString(16)));
+    const { counts: _, ...seen } = probed(argv, some, METHODS.at(-1) ?? [], { tier });
+    same(seen, { ...all, trace: trace.filter((entry) => chosen.has(/ ([0-9a-f]+):/.exec(entry)?.[1] ?? '')) });
+  });
+
   test.each(slices)('in slices of %d instructions', (slice) => {
-    const { counts: _, ...seen } = probed(argv, expected().executed, METHODS.at(-1) ?? [], slice);
+    const { counts: _, ...seen } = probed(argv, expected().executed, METHODS.at(-1) ?? [], { sliceLength: slice });
     // The order of several threads depends on the slices, probed or not.
     if (args.length === 0) same(seen);
     expect(seen.status).toEqual(expected().status);
