@@ -22,6 +22,9 @@ export interface Program {
   memory: string | undefined;
 }
 
+/** The end of user space: farther than 2 GiB from a program at 4 MiB. */
+const FAR = 0x7fff_ffff_f000;
+
 const SMALL: MachineOptions = { ...DEFAULT_MACHINE, maxMemory: 1 << 27, epoch: 0, network: false, fastSleep: true };
 
 /** Starts it; nothing has run. */
@@ -29,6 +32,7 @@ export function start(
   [path = '', ...args]: readonly string[],
   options: Partial<EngineOptions> = {},
   machine: Partial<MachineOptions> = {},
+  slots: 'near' | 'far' = 'near',
 ): Program {
   const guest = createGuestMachine({ ...SMALL, ...machine });
   const process = guest.starter.start({
@@ -46,6 +50,11 @@ export function start(
     },
     isStepping: () => false,
   });
+  if (slots === 'far') {
+    const space = port.space(process);
+    const mapXol = space.mapXol.bind(space);
+    space.mapXol = (where) => mapXol('near' in where ? { near: FAR } : where);
+  }
   const engine = new UprobeEngine({ processes: () => port.processes(), returnJumpWeight: 1 }, options);
   const caller: Caller = {
     resolve: (pid) => port.processes().find((view) => (view.pid as number) === pid),

@@ -1,4 +1,6 @@
 /** T63: a probe on every instruction that a program executes changes nothing but the counts. */
+import { spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import type { Thread } from '../../src/emulator/thread.js';
 import { type MachineOptions, TIERS } from '../../src/options.js';
@@ -20,6 +22,7 @@ interface Observed {
 }
 
 const LONGEST = 400_000;
+const CPU = { cpu: 'v3' } as const;
 
 function line(thread: HostThread): string {
   return `${thread.tid} ${registers(thread)}`;
@@ -27,7 +30,7 @@ function line(thread: HostThread): string {
 
 /** One instruction at a time, without probes; `executed`: the addresses of the first process's instructions. */
 function unprobed(argv: readonly string[]): Observed & { readonly executed: ReadonlySet<number> } {
-  const program = start(argv);
+  const program = start(argv, {}, CPU);
   const { machine } = program.guest;
   const trace: string[] = [];
   const executed = new Set<number>();
@@ -64,8 +67,9 @@ function probed(
   addresses: Iterable<number>,
   methods: readonly Method[],
   machine: Partial<MachineOptions> = {},
+  slots: 'near' | 'far' = 'near',
 ): Observed & { readonly counts: Record<Method, number> } {
-  const program = start(argv, { methods: new Set(methods), maxProbepoints: LONGEST }, machine);
+  const program = start(argv, { methods: new Set(methods), maxProbepoints: LONGEST }, { ...CPU, ...machine }, slots);
   const trace: string[] = [];
   for (const vaddr of addresses) probeAt(program, vaddr, trace);
   finish(program);
@@ -107,6 +111,7 @@ const SUBJECTS: Subject[] = [
   { source: 'bare-signals.c', flags: NOSTDLIB, args: [], slices: [1, 3] },
   { source: 'bare-faults.c', flags: NOSTDLIB, args: [], slices: [5] },
   { source: 'bare-syscalls.c', flags: NOSTDLIB, args: [], slices: [5] },
+  { source: 'zoo.c', flags: [...NOSTDLIB, '-mavx2', '-mbmi', '-mbmi2'], args: [], slices: [1, 2, 3] },
   { source: 'shop.c', flags: STATIC, args: ['fork'], slices: [100] },
 ];
 
@@ -140,6 +145,21 @@ describe.each(SUBJECTS)('T63 $source', ({ source, flags, args, slices }) => {
     if (methods.length === 1 && only !== undefined) expect(counts[only]).toBeGreaterThan(0);
   });
 
+  test('ends as it does on the processor', () => {
+    const { status, signal } = spawnSync(argv[0] ?? '', args, { env: {} });
+    const killed = { kind: 'killed', signal: constants.signals[signal ?? 'SIGHUP'] };
+    expect(expected().status).toMatchObject(signal === null ? { kind: 'exited', code: status } : killed);
+  });
+
+  test.each([{ methods: ['xol'] }, { methods: ['boost', 'xol'] }] as { methods: Method[] }[])(
+    'with slots far from what they address, by $methods',
+    ({ methods }) => {
+      const { counts, ...seen } = probed(argv, expected().executed, methods, {}, 'far');
+      same(seen);
+      expect(counts.xol).toBeGreaterThan(0);
+    },
+  );
+
   test.each(TIERS)('in tier %s', (tier) => {
     const { counts: _, ...seen } = probed(argv, expected().executed, METHODS.at(-1) ?? [], { tier });
     same(seen);
@@ -159,6 +179,15 @@ describe.each(SUBJECTS)('T63 $source', ({ source, flags, args, slices }) => {
     if (args.length === 0) same(seen);
     expect(seen.status).toEqual(expected().status);
   });
+});
+
+test('T28 a program that unmaps everything around it, XOL slots included, goes on hitting', () => {
+  const argv = [buildGuest({ source: 'unmaps.c', flags: NOSTDLIB })];
+  const plain = unprobed(argv);
+  const seen = probed(argv, plain.executed, ['xol']);
+  expect(plain.status).toEqual({ kind: 'exited', code: 2 });
+  expect([seen.trace, seen.status]).toEqual([plain.trace, plain.status]);
+  expect(seen.counts.xol).toBeGreaterThan(10);
 });
 
 /** The thread is in the slot while `step` runs: what stands there? */
