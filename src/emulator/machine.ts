@@ -19,6 +19,7 @@ import { mountAll } from './kernel/file/mount-table.js';
 import type { Pipe } from './kernel/file/pipe.js';
 import { updateCpuDeadline } from './kernel/itimer.js';
 import type { MessageQueue } from './kernel/message-queue.js';
+import type { Segment } from './kernel/mm/shm.js';
 import { Semaphores } from './kernel/semaphore.js';
 import { UnixNames } from './kernel/socket/unix-name.js';
 import type { SyscallContext, SyscallTable } from './kernel/syscall-table.js';
@@ -113,6 +114,7 @@ export class Machine {
   hooks: MachineHooks = NO_HOOKS;
   readonly semaphores = new Semaphores();
   readonly messageQueues = new IpcTable<MessageQueue>();
+  readonly sharedMemory = new IpcTable<Segment>();
   readonly unixNames = new UnixNames();
   /** uname(2): sethostname and setdomainname change them. */
   hostname: string;

@@ -6,6 +6,7 @@ import { lockSyscalls } from './lock.js';
 import { mmapSyscalls } from './mmap.js';
 import { protectSyscalls } from './protect.js';
 import { remapSyscalls } from './remap.js';
+import { shmSyscalls } from './shm.js';
 import { syncSyscalls } from './sync.js';
 
 export const mmSyscalls: readonly SyscallRow[] = [
@@ -15,5 +16,6 @@ export const mmSyscalls: readonly SyscallRow[] = [
   ...mmapSyscalls,
   ...protectSyscalls,
   ...remapSyscalls,
+  ...shmSyscalls,
   ...syncSyscalls,
 ];
