@@ -22,6 +22,7 @@ import { signalfdSyscalls } from './signalfd.js';
 import { statSyscalls } from './stat-calls.js';
 import { timerfdSyscalls } from './timerfd.js';
 import { transferSyscalls } from './transfer.js';
+import { vmspliceSyscalls } from './vmsplice.js';
 import { xattrSyscalls } from './xattr.js';
 
 export const fileSyscalls: readonly SyscallRow[] = [
@@ -48,4 +49,5 @@ export const fileSyscalls: readonly SyscallRow[] = [
   ...copySyscalls,
   ...memoryFileSyscalls,
   ...transferSyscalls,
+  ...vmspliceSyscalls,
 ];

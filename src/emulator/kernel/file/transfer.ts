@@ -51,7 +51,7 @@ interface Mode {
   readonly sync: boolean;
 }
 
-const PLAIN: Mode = { noWait: false, append: false, sync: false };
+export const PLAIN: Mode = { noWait: false, append: false, sync: false };
 
 /** Reads once, or until a regular file has given everything: a stream gives what it has. */
 function readInto(
@@ -151,9 +151,9 @@ interface Form {
 
 const single = ({ memory, args }: SyscallContext): UserBuffer | number =>
   UserBuffer.single(memory, args[1] as number, args[2] as number);
-const vector = (context: SyscallContext): UserBuffer | number =>
+export const vector = (context: SyscallContext): UserBuffer | number =>
   UserBuffer.vector(context, context.args[1] as number, context.args[2] as number);
-const here = (): Position => undefined;
+export const here = (): Position => undefined;
 const given = ({ args }: SyscallContext): Position => args[3] as number;
 /** preadv2: -1 is the file's own position. */
 const givenOrHere = ({ args }: SyscallContext): Position => (args[3] === -1 ? undefined : (args[3] as number));
@@ -227,7 +227,7 @@ function account({ process: { io } }: SyscallContext, direction: 'readable' | 'w
   }
 }
 
-function readRow(nr: number, name: string, form: Form): SyscallRow {
+export function readRow(nr: number, name: string, form: Form): SyscallRow {
   return transferRow(nr, name, form, 'readable', (context, before) => {
     const wanted = form.buffer(context);
     if (typeof wanted === 'number') return wanted;
@@ -236,7 +236,7 @@ function readRow(nr: number, name: string, form: Form): SyscallRow {
   });
 }
 
-function writeRow(nr: number, name: string, form: Form): SyscallRow {
+export function writeRow(nr: number, name: string, form: Form): SyscallRow {
   return transferRow(nr, name, form, 'writable', (context, before) => {
     const given = form.buffer(context);
     if (typeof given === 'number') return given;

@@ -76,6 +76,12 @@ const cases: readonly Case[] = [
     compare: [{ at: A, length: 16 }, { at: B, length: 8 }],
   },
   {
+    name: 'vmsplice',
+    memory: [words(A, DATA, 5, DATA + 8, 3), words(A + 64, DATA + 32, 4)],
+    calls: [[NR.pipe2, C, NONBLOCK], [278, 4, A, 2, 0], [278, 3, A + 64, 1, 2], [278, 3, A + 64, 1, 2], [278, 3, A + 64, 1, 2], [278, 3, A + 64, 1, 16], [278, 0, A, 1, 0], [278, 77, A, 1, 0], [278, 4, 8, 1, 0], [278, 4, A, 0, 0]],
+    compare: [{ at: DATA, length: 64 }],
+  },
+  {
     name: 'how full a pipe gets depends on the portions',
     calls: [
       [NR.pipe2, A, NONBLOCK], ...Array.from({ length: 20 }, (): Call => [NR.write, 4, BIG, 3000]), [NR.ioctl, 3, 0x541b, A + 8], [NR.write, 4, BIG, 1000], [NR.write, 4, BIG, 97], [NR.read, 3, DATA, 3000], [NR.write, 4, BIG, 5000], [NR.write, 4, BIG, 4096], [NR.write, 4, BIG, 1],
