@@ -113,12 +113,31 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     cpu.setInt(STATE.FUEL, fuel);
     this.missCount = 0;
     if (fuel > 1) this.tiering.compileWaiting();
+    if (this.arch.stepsItself(cpu)) return this.stepItself(cpu, code);
     let next = fuel === 1 ? this.single(cpu, code) : this.begin(cpu, code);
     while (typeof next === 'number') {
       next = cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.serve(cpu, code, this.runtime.run(cpu.base, next));
     }
     this.compiled += cpu.num(STATE.RETIRED_COMPILED);
     cpu.setNum(STATE.RETIRED_COMPILED, 0);
+    return next;
+  }
+
+  /** One instruction, and the trap behind it. */
+  private stepItself(cpu: CpuState, code: SpaceCode): Exit {
+    const exit = this.one(cpu, code);
+    return exit.kind === 'fuel' ? this.fault(this.arch.stepTrap(cpu)) : exit;
+  }
+
+  /** Runs one instruction of what the fuel allows. */
+  private one(cpu: CpuState, code: SpaceCode): Exit {
+    const fuel = cpu.int(STATE.FUEL);
+    cpu.setInt(STATE.FUEL, 1);
+    let next = this.single(cpu, code);
+    while (typeof next === 'number') {
+      next = cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.serve(cpu, code, this.runtime.run(cpu.base, next));
+    }
+    cpu.setInt(STATE.FUEL, fuel - 1 + cpu.int(STATE.FUEL));
     return next;
   }
 
@@ -293,6 +312,10 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   }
 
   private exception(cpu: CpuState, code: SpaceCode, vector: number): Exit {
+    if (vector === FAULT.BEGIN_STEPPING) {
+      const exit = this.one(cpu, code);
+      return exit.kind === 'fuel' ? this.stepItself(cpu, code) : exit;
+    }
     if (vector === FAULT.INVALID_OPCODE) this.explain(cpu, code);
     if (TRAPS.has(vector)) this.retire(cpu, code);
     return this.fault(this.arch.exception(cpu, vector));

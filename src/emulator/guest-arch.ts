@@ -64,6 +64,10 @@ export interface GuestArch {
   setFlags(cpu: CpuState, flags: number): void;
   /** The signal of a processor exception (FAULT.*) that the instruction at ip raises. */
   exception(cpu: CpuState, vector: number): FaultSignal;
+  /** The program wants a trap after each of its instructions (x86: TF). */
+  stepsItself(cpu: CpuState): boolean;
+  /** The signal of that trap. */
+  stepTrap(cpu: CpuState): FaultSignal;
   /** The signal of a page fault. */
   pageFault(report: PageFaultReport): FaultSignal;
   /** The instruction at the start of the bytes, as text, and whether it is a legal one that this emulator does not know. */

@@ -41,6 +41,8 @@ export const FAULT = {
   X87: 16,
   ALIGNMENT: 17,
   SIMD: 19,
+  /** Not the processor's: the instruction makes the program step itself (TF). It shall be the last of its run, then it does not raise this. */
+  BEGIN_STEPPING: 0x100,
 } as const;
 
 /** A fault as the kernel turns it into a signal: numbers are Linux's (asm-generic/siginfo.h). */

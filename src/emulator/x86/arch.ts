@@ -1,6 +1,6 @@
 /** x86-64 as the emulator sees a guest architecture. */
 import type { GuestArch } from '../guest-arch.js';
-import { exception, pageFault } from './exceptions.js';
+import { exception, pageFault, stepsItself, stepTrap } from './exceptions.js';
 import { getFlags, setFlags } from './flags-register.js';
 import { HELPERS } from './helpers.js';
 import { explainUndefined, liftBlock } from './lift.js';
@@ -15,6 +15,8 @@ export const x86: GuestArch = {
   getFlags,
   setFlags,
   exception,
+  stepsItself,
+  stepTrap,
   pageFault,
   explainUndefined,
 };

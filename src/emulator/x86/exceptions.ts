@@ -4,6 +4,7 @@ import type { CpuState } from '../cpu-state.js';
 import type { PageFaultReport } from '../guest-arch.js';
 import { SI, SIGNAL } from '../signals.js';
 import { ACCESS, FAULT, type FaultSignal } from '../stop.js';
+import { FLAG } from './flags.js';
 
 /** si_code values (asm-generic/siginfo.h). */
 const ILL_ILLOPN = 2;
@@ -13,6 +14,7 @@ const SEGV_ACCERR = 2;
 const BUS_ADRALN = 1;
 const BUS_ADRERR = 2;
 const TRAP_BRKPT = 1;
+const TRAP_TRACE = 2;
 
 /** Bits of a page fault's error code (SDM vol. 3A, 4.7). */
 const PF = { PRESENT: 1, WRITE: 2, USER: 4, FETCH: 16 } as const;
@@ -59,6 +61,15 @@ export function exception(cpu: CpuState, vector: number): FaultSignal {
   const row = EXCEPTIONS[vector];
   if (row === undefined) throw new Error(`exception ${vector} has no signal`);
   return { ...facts, signal: row.signal, code: row.code, address: row.atInsn ? cpu.rip : 0 };
+}
+
+export function stepsItself(cpu: CpuState): boolean {
+  return (cpu.int(SLOT.FLAGS_REST) & FLAG.TF) !== 0;
+}
+
+/** The trap after an instruction that began with TF set. */
+export function stepTrap(cpu: CpuState): FaultSignal {
+  return { signal: SIGNAL.TRAP, code: TRAP_TRACE, address: cpu.rip, trapNumber: FAULT.DEBUG, errorCode: 0 };
 }
 
 /** An access that no page serves. */

@@ -125,6 +125,14 @@ describe.each(['interp', 'compile'] as const)('%s', (tier) => {
     expect(after.register('rip')).toBe(BigInt(CODE + 1));
   });
 
+  test('a program that sets TF gets a trap behind the next instruction', () => {
+    // pushf; orl $0x100,(%rsp); popf; inc %eax; inc %eax
+    const after = runCode({ code: [0x9c, 0x81, 0x0c, 0x24, 0, 1, 0, 0, 0x9d, 0xff, 0xc0, 0xff, 0xc0] });
+    const address = CODE + 11;
+    expect(after.exit).toEqual({ kind: 'fault', fault: { signal: 5, code: 2, address, trapNumber: 1, errorCode: 0 } });
+    expect([after.register('rip'), after.register('rax'), after.retired]).toEqual([BigInt(address), 1n, 4]);
+  });
+
   test('ud2 is SIGILL at its address', () => {
     const fault = { signal: 4, code: 2, address: CODE, trapNumber: 6, errorCode: 0 };
     expect(runCode({ code: [0x0f, 0x0b] }).exit).toEqual({ kind: 'fault', fault });

@@ -2,6 +2,7 @@
 import { Mnemonic } from '../../../iced-x86.js';
 import { GPR, SLOT } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
+import { FAULT } from '../../stop.js';
 import { condition } from '../conditions.js';
 import { changeFlags } from '../flag-parts.js';
 import { ARITHMETIC_FLAGS, arithmeticFlags, FLAG, setArithmeticFlags } from '../flags.js';
@@ -48,6 +49,8 @@ function pushf(b: Lifter, size: number): void {
 
 function popf(b: Lifter, size: number): void {
   const value = b.wrap(b.top(size));
+  const stepping = b.ne(b.and(value, b.i32(FLAG.TF)), b.i32(0));
+  b.faultIf(b.and(stepping, b.ne(b.fuel(), b.i32(0))), FAULT.BEGIN_STEPPING);
   b.drop(size);
   writeFlags(b, value, size);
 }
