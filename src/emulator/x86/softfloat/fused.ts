@@ -2,7 +2,7 @@
  * Fused multiply-add (SDM vol. 1, 14.5): x · y + z rounded once, for FMA3. (x, y, z, turns) → bits, flags; `turns` has bit 0 for the sign of the
  * product, bit 1 for that of z. A NaN operand comes through with its own sign, the first of x, y, z that is one.
  */
-import type { Value } from '../../ir/op-builder.js';
+import type { OpBuilder, Value } from '../../ir/op-builder.js';
 import { type Subroutine, type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
 import { readOperand, zeroSumSign } from './arithmetic.js';
 import {
@@ -16,9 +16,12 @@ import {
   quieted,
   withSign,
 } from './format.js';
+import { nativeFused, turned } from './fused-native.js';
 import { LaneResults, laneBits } from './lanes.js';
 import { jam, multiplyMagnitudes } from './magnitude.js';
 import { EXCEPTION, flagIf, raise, readMxcsr } from './mxcsr.js';
+import { integers, type NativeResult } from './native.js';
+import { type NativeSubroutine, nativeSubroutine } from './native-subroutine.js';
 import { packOf } from './pack.js';
 import { bit, shiftRightJamWide, type Wide } from './wide.js';
 
@@ -134,30 +137,69 @@ function fused(format: FloatFormat): Subroutine {
 
 export const FUSED = { f32: fused(F32), f64: fused(F64) } as const;
 
-/** (x, y, z, turns) → (result, trap). */
-function scalar(format: FloatFormat): Subroutine {
-  const { letter, name } = format;
-  return subroutine(`fused.${name}`, `${letter}${letter}${letter}i>${letter}i`, (b, x, y, z, turns) => {
-    const operands = [x, y, z].map((operand) => b.extendU(operand as Value));
-    const [bits, flags] = b.call(FUSED[name], ...operands, turns as Value) as [Value, Value];
-    return [format.type === 'i32' ? b.wrap(bits) : bits, b.call1(raise, flags)];
-  });
-}
-
-/** Distance of the turns of odd lanes from those of even lanes, in the operand of the packed forms. */
+/** Places of the bits of TURN.PRODUCT and TURN.ADDEND, and how much further those of odd lanes are in the operand of the packed forms. */
+const PRODUCT_BIT = 0;
+const ADDEND_BIT = 1;
 export const ODD_TURNS_SHIFT = 2;
 
+/** The host's result for vectors, of whose odd lanes the turns are `odd` bits further. */
+function attempt(
+  b: OpBuilder,
+  format: FloatFormat,
+  state: Value,
+  operands: readonly Value[],
+  odd: number,
+): NativeResult {
+  const [x, y, z, turns] = operands as [Value, Value, Value, Value];
+  return nativeFused(
+    b,
+    format,
+    state,
+    turned(b, format, x, turns, PRODUCT_BIT, PRODUCT_BIT + odd),
+    y,
+    turned(b, format, z, turns, ADDEND_BIT, ADDEND_BIT + odd),
+  );
+}
+
+/** (x, y, z, turns) → (result, trap). */
+function scalar(format: FloatFormat): NativeSubroutine {
+  const { letter, name } = format;
+  const shape = integers(format);
+  return nativeSubroutine(
+    `fused.${name}`,
+    `${letter}${letter}${letter}i>${letter}i`,
+    (b, state, ...args) => {
+      const vectors = args.slice(0, 3).map((operand) => b.op(`${shape}.splat`, operand));
+      const { result, holds } = attempt(b, format, state, [...vectors, args[3] as Value], 0);
+      return { result: b.op(`${shape}.extract_lane.0`, result), holds };
+    },
+    (b, ...args) => {
+      const operands = args.slice(0, 3).map((operand) => b.extendU(operand));
+      const [bits, flags] = b.call(FUSED[name], ...operands, args[3] as Value) as [Value, Value];
+      return [format.type === 'i32' ? b.wrap(bits) : bits, b.call1(raise, flags)];
+    },
+    'call',
+  );
+}
+
 /** (x, y, z, turns of even lanes | turns of odd lanes << 2) → (result, trap). */
-function packed(format: FloatFormat): Subroutine {
-  return subroutine(`fused.${format.lanes}`, 'vvvi>vi', (b, x, y, z, turns) => {
-    const results = new LaneResults(b, format, x as Value);
-    const ofParity = [b.and(turns as Value, b.i32(3)), b.shrU(turns as Value, b.i32(ODD_TURNS_SHIFT))];
-    for (let lane = 0; lane < format.laneCount; lane++) {
-      const operands = [x, y, z].map((vector) => laneBits(b, format, vector as Value, lane));
-      results.put(lane, b.call(FUSED[format.name], ...operands, ofParity[lane & 1] as Value));
-    }
-    return results.raise();
-  });
+function packed(format: FloatFormat): NativeSubroutine {
+  return nativeSubroutine(
+    `fused.${format.lanes}`,
+    'vvvi>vi',
+    (b, state, ...args) => attempt(b, format, state, args, ODD_TURNS_SHIFT),
+    (b, ...args) => {
+      const [x, y, z, turns] = args as [Value, Value, Value, Value];
+      const results = new LaneResults(b, format, x);
+      const ofParity = [b.and(turns, b.i32(3)), b.shrU(turns, b.i32(ODD_TURNS_SHIFT))];
+      for (let lane = 0; lane < format.laneCount; lane++) {
+        const operands = [x, y, z].map((vector) => laneBits(b, format, vector, lane));
+        results.put(lane, b.call(FUSED[format.name], ...operands, ofParity[lane & 1] as Value));
+      }
+      return results.raise();
+    },
+    'call',
+  );
 }
 
 export const MULTIPLY_ADD = {

@@ -1,7 +1,7 @@
 /** MXCSR (SDM vol. 1, 10.2.3) and the raising of SIMD floating-point exceptions. */
 import { SLOT } from '../../../register-set.js';
 import type { OpBuilder, Value } from '../../ir/op-builder.js';
-import { type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
+import { type Subroutine, type SubroutineBuilder, subroutine } from '../../ir/subroutine.js';
 
 /** Exception flags: the same bits in MXCSR and in the x87 status word. */
 export const EXCEPTION = {
@@ -85,10 +85,17 @@ export const raise = subroutine('sse.raise', 'i>i', (b, flags) => {
  * After an instruction that raised twice, for each half of its lanes: (MXCSR before it, both traps) → trap. What one half has found before computing keeps
  * the later exceptions of both from being seen.
  */
-export const settle = subroutine('sse.settle', 'ii>i', (b, before, trap) => {
-  b.if(b.and(trap as Value, b.i32(PRE_COMPUTATION)), () => {
-    const early = b.and(readMxcsr(b), b.i32(PRE_COMPUTATION));
-    b.rawStore('store32', b.cpu, SLOT.MXCSR, b.or(before as Value, early));
-  });
-  return trap;
-});
+export const settle: Subroutine = {
+  ...subroutine('sse.settle', 'ii>i', (b, before, trap) => {
+    b.if(b.and(trap as Value, b.i32(PRE_COMPUTATION)), () => {
+      const early = b.and(readMxcsr(b), b.i32(PRE_COMPUTATION));
+      b.rawStore('store32', b.cpu, SLOT.MXCSR, b.or(before as Value, early));
+    });
+    return trap;
+  }),
+  shortcut: {
+    slot: SLOT.MXCSR,
+    prepare: nativeState,
+    build: (b, _, _before, trap) => ({ result: trap as Value, holds: b.eqz(trap as Value) }),
+  },
+};
