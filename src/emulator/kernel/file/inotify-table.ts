@@ -17,6 +17,8 @@ export interface InodeWatch {
   readonly mask: number;
   /** `name`: of the entry of a watched directory; '' for the watched thing itself. */
   told(mask: number, cookie: number, name: string): void;
+  /** The inode is gone. */
+  ended(): void;
 }
 
 /** Device and inode of what a path or file is now. */
@@ -53,7 +55,8 @@ export class InotifyTable {
   tell(identity: string | undefined, mask: number, name = '', cookie = 0): void {
     const watches = identity === undefined ? undefined : this.watches.get(identity);
     for (const watch of [...(watches ?? [])]) {
-      if (watch.mask & mask & (IN.ALL | IN.IGNORED)) watch.told(mask, cookie, name);
+      if (watch.mask & mask & IN.ALL) watch.told(mask, cookie, name);
+      if (mask & IN.DELETE_SELF) watch.ended();
     }
   }
 }

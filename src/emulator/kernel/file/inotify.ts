@@ -38,8 +38,11 @@ class Watch implements InodeWatch {
 
   told(mask: number, cookie: number, name: string): void {
     this.file.queue({ wd: this.wd, mask, cookie, name: pathBytes(name) });
-    const isOver = (mask & (IN.DELETE_SELF | IN.UNMOUNT)) !== 0 || (this.mask & IN.ONESHOT) !== 0;
-    if (isOver) this.file.drop(this);
+    if (this.mask & IN.ONESHOT) this.ended();
+  }
+
+  ended(): void {
+    this.file.drop(this);
   }
 }
 

@@ -69,6 +69,10 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: 'the end of what is watched is told whatever is asked for',
+    calls: [[INIT, O.NONBLOCK], [ADD, 3, 'other', IN.CREATE], [ADD, 3, 'file', IN.OPEN], [F.rmdir, 'other'], [F.unlink, 'file'], read()],
+  },
+  {
     name: 'a directory that goes',
     calls: [[INIT, O.NONBLOCK], [ADD, 3, 'other', IN.ALL], [ADD, 3, '.', IN.ALL], [F.rmdir, 'other'], read(), [REMOVE, 3, 1], [REMOVE, 3, 2], read()],
   },
