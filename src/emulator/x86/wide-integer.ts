@@ -36,7 +36,7 @@ export const multiplySigned = subroutine('multiply.signed', 'll>ll', (b, first, 
  */
 export const divideUnsigned = subroutine('divide.unsigned', 'lll>ll', (b, highWord, lowWord, by) => {
   const [high, low, divisor] = [highWord as Value, lowWord as Value, by as Value];
-  b.returnIf(b.eqz(high), b.op('i64.div_u', low, divisor), b.op('i64.rem_u', low, divisor));
+  b.if(b.eqz(high), () => b.return(b.op('i64.div_u', low, divisor), b.op('i64.rem_u', low, divisor)));
 
   const half = b.i64(32);
   const mask = b.i64(0xffff_ffff);
@@ -78,12 +78,10 @@ export const divideSigned = subroutine('divide.signed', 'lll>lli', (b, highWord,
   const minimum = b.i64(1n << 63n);
   const narrow = b.eq(high, b.shrS(low, sign));
   const overflows = b.and(b.eq(low, minimum), b.eq(divisor, b.i64(-1)));
-  b.returnIf(
-    b.and(narrow, b.eqz(overflows)),
-    b.op('i64.div_s', low, divisor),
-    b.op('i64.rem_s', low, divisor),
-    b.i32(0),
-  );
+  // WebAssembly traps where the quotient does not fit, so the division must not even be tried.
+  b.if(b.and(narrow, b.eqz(overflows)), () => {
+    b.return(b.op('i64.div_s', low, divisor), b.op('i64.rem_s', low, divisor), b.i32(0));
+  });
 
   const negative = b.ltS(high, b.i64(0));
   const size = b.select(b.ltS(divisor, b.i64(0)), b.neg(divisor), divisor);

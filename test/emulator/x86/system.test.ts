@@ -326,3 +326,45 @@ test('the last bytes of the address space do not reach its first page', () => {
   const after = runCode({ code: bytes('488b02'), registers: { rdx: -4n } });
   expect(after.exit).toMatchObject({ kind: 'fault', fault: { signal: 11 } });
 });
+
+const LOWEST = 1n << 63n;
+
+test.each([
+  { name: 'the lowest number by -1', code: '48f7f9', rax: LOWEST, rdx: -1n, rcx: -1n },
+  { name: 'the lowest 32-bit number by -1', code: 'f7f9', rax: 0x8000_0000n, rdx: 0xffff_ffffn, rcx: 0xffff_ffffn },
+  { name: 'the lowest 64-bit dividend by -1', code: 'f7f9', rax: 0n, rdx: 0x8000_0000n, rcx: 0xffff_ffffn },
+  { name: 'by 0', code: '48f7f9', rax: 1n, rdx: 0n, rcx: 0n },
+  { name: 'by 0, unsigned', code: '48f7f1', rax: 1n, rdx: 0n, rcx: 0n },
+  { name: 'a quotient of 2^63', code: '48f7f9', rax: 0n, rdx: 1n, rcx: 2n },
+  { name: 'a quotient of 2^64', code: '48f7f1', rax: 0n, rdx: 1n, rcx: 1n },
+  { name: 'the lowest 128-bit dividend by 1', code: '48f7f9', rax: 0n, rdx: LOWEST, rcx: 1n },
+])('division overflows: $name', ({ code, rax, rdx, rcx }) => {
+  for (const tier of ['interp', 'compile'] as const) {
+    const after = runCode({ code: bytes(code), registers: { rax, rdx, rcx, eflags: 0x8d7n }, tier });
+    expect(after.exit).toMatchObject({ kind: 'fault', fault: { signal: 8, code: 1, address: CODE, trapNumber: 0 } });
+    expect(after.register('rax')).toBe(rax);
+    expect(after.register('eflags')).toBe(0x8d7n);
+  }
+});
+
+test.each([
+  { name: 'to the lowest number', rax: LOWEST, rdx: -1n, rcx: 1n, quotient: LOWEST, remainder: 0n },
+  {
+    name: 'of 128 bits, both negative',
+    rax: 5n,
+    rdx: -3n,
+    rcx: -7n,
+    quotient: 7_905_747_460_161_236_406n,
+    remainder: -1n,
+  },
+  { name: 'of 128 bits', rax: -1n, rdx: 0x1234n, rcx: 0x7fff_ffff_ffff_ffffn, quotient: 0x246an, remainder: 0x2469n },
+])('signed division $name', ({ rax, rdx, rcx, quotient, remainder }) => {
+  const after = runCode({ code: bytes('48f7f9'), registers: { rax, rdx, rcx } });
+  const dividend = (rdx << 64n) | BigInt.asUintN(64, rax);
+  expect([dividend / BigInt.asIntN(64, rcx), dividend % BigInt.asIntN(64, rcx)]).toEqual([
+    BigInt.asIntN(64, quotient),
+    remainder,
+  ]);
+  expect(after.register('rax')).toBe(BigInt.asUintN(64, quotient));
+  expect(after.register('rdx')).toBe(BigInt.asUintN(64, remainder));
+});
