@@ -24,7 +24,6 @@ export class FilePages {
   private writer: BackingFile | undefined;
   /** Where the file ended when it was last seen: what mappings store behind it in the last page never becomes part of the file. */
   private fileEnd: number;
-  private readonly ahead = new Uint8Array(READ_AHEAD * PAGE);
 
   /** `file`: with a user that passes to the pages; undefined: shared memory of `bytes`, rounded up to pages. */
   constructor(
@@ -182,7 +181,7 @@ export class FilePages {
   private readAhead(file: BackingFile, index: number): number {
     let count = 1;
     while (count < READ_AHEAD && !this.frames.has(index + count)) count++;
-    const got = file.pread(this.ahead.subarray(0, count * PAGE), index * PAGE);
+    const got = file.pread(this.cache.ahead.subarray(0, count * PAGE), index * PAGE);
     if (got <= 0) return BEYOND_FILE;
     const first = this.add(index);
     if (first > 0) this.fillFrame(first, 0, got);
@@ -195,7 +194,7 @@ export class FilePages {
   }
 
   private fillFrame(frame: number, from: number, got: number): void {
-    const bytes = this.ahead.subarray(from, Math.min(got, from + PAGE));
+    const bytes = this.cache.ahead.subarray(from, Math.min(got, from + PAGE));
     this.cache.memory.physical.u8.set(bytes, frame * PAGE);
   }
 
@@ -223,6 +222,8 @@ export class FilePages {
 /** The files that are mapped, by key. One for the machine. */
 export class PageCache {
   private readonly files = new Map<string, FilePages>();
+  /** Where what is read of a file waits for its frames. */
+  readonly ahead = new Uint8Array(READ_AHEAD * PAGE);
 
   constructor(readonly memory: MachineMemory) {
     memory.frames.reclaim = () => this.reclaim();
