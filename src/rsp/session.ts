@@ -60,6 +60,10 @@ export class Session implements PacketContext {
   /** The program runs, and no packet of this client is waiting for it. */
   private runsUnasked: boolean;
   private oversizedBefore = false;
+  /** The last stop reply may still be on its way: no packet has come since. False if it answers a break. */
+  private stopUnseen = false;
+  /** A break crossed that stop reply: meant for the running program, it is served at the next resume (gdbserver's SIGINT would wait just so). */
+  private breakWaits = false;
   /** Emitted by the handler that is running: they leave after its reply. */
   private deferred: Action[] = [];
 
@@ -107,6 +111,7 @@ export class Session implements PacketContext {
     this.noteStop(event);
     if (this.state.name === 'running') {
       this.state = STOPPED;
+      this.stopUnseen = event.kind !== 'interrupted';
       this.outbox.reply(Buffer.from(stopReply(event, this)));
     } else if (!this.runsUnasked) {
       throw new Error(`the target reports ${event.kind} though it was not resumed`);
@@ -181,7 +186,9 @@ export class Session implements PacketContext {
     this.client.traceFrame = undefined;
     this.emit({ kind: 'resume', actions });
     if (this.client.nonStop) return reply.ok();
-    this.state = { name: 'running', interrupted: false };
+    this.state = { name: 'running', interrupted: this.breakWaits };
+    if (this.breakWaits) this.emit({ kind: 'interrupt' });
+    this.breakWaits = false;
     reply.later();
   }
 
@@ -228,6 +235,7 @@ export class Session implements PacketContext {
 
   private onPacket(body: Uint8Array, intact: boolean): void {
     if (this.state.name === 'closed') return;
+    this.stopUnseen = false;
     if (!intact && !this.client.noAck) return this.outbox.nak();
     if (!this.client.noAck) this.outbox.ack();
     // Without acknowledgements nobody would send it again: gdbserver takes it as it is, and so do we.
@@ -288,7 +296,7 @@ export class Session implements PacketContext {
     if (!this.client.noAck) this.outbox.repeat();
   }
 
-  /** Several in a row are one; while the program is stopped there is nothing to stop. */
+  /** Several in a row are one; while the program is known to be stopped there is nothing to stop. */
   private onBreak(): void {
     if (this.state.name === 'working') {
       this.state = STOPPED;
@@ -298,7 +306,7 @@ export class Session implements PacketContext {
     } else if (this.state.name === 'running' && !this.state.interrupted) {
       this.state.interrupted = true;
       this.outbox.add({ kind: 'interrupt' });
-    }
+    } else if (this.state.name === 'stopped') this.breakWaits ||= this.stopUnseen;
   }
 
   private close(): void {

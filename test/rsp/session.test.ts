@@ -129,6 +129,19 @@ describe('running in all-stop mode', () => {
     expect(kinds).toEqual(['resume', 'interrupt']);
   });
 
+  test('a break that crosses a stop reply is served at the next resume', () => {
+    const conversation = Conversation.open(GDB_13);
+    conversation.raw(frame('vCont;c'));
+    conversation.session.stopped(TRAP);
+    expect(conversation.raw('\x03').actions).toEqual([]);
+    conversation.raw(frame('g'));
+    const kinds = conversation.raw(frame('vCont;c')).actions.map(({ kind }) => kind);
+    expect(kinds).toEqual(['resume', 'interrupt']);
+    conversation.session.stopped({ kind: 'interrupted', thread: MAIN });
+    conversation.raw('\x03');
+    expect(conversation.raw(frame('vCont;c')).actions.map(({ kind }) => kind)).toEqual(['resume']);
+  });
+
   test('a break while stopped is nothing', () => {
     const conversation = running();
     conversation.session.stopped(TRAP);
