@@ -1,5 +1,6 @@
 /** What /proc tells of an address space: maps, smaps, statm (fs/proc/task_mmu.c). */
 import { AddressSpace } from '../../memory/address-space.js';
+import { pageOfObject } from '../../memory/pager.js';
 import { isPrivate, PROT, VMA, type Vma } from '../../memory/vma.js';
 import type { Process } from '../../process.js';
 import { deviceNumbers } from '../file/device-number.js';
@@ -58,7 +59,7 @@ export function smaps(space: AddressSpace): string {
 
 function smapRows(space: AddressSpace, vma: Vma): string {
   const resident = space.residentOf(vma);
-  const isAnonymous = vma.pages === undefined;
+  const anonymous = anonymousBytes(space, vma);
   const isShared = !isPrivate(vma);
   const rows: readonly (readonly [string, number])[] = [
     ['Size', vma.end - vma.start],
@@ -66,13 +67,13 @@ function smapRows(space: AddressSpace, vma: Vma): string {
     ['MMUPageSize', PAGE],
     ['Rss', resident],
     ['Pss', resident],
-    ['Pss_Dirty', isAnonymous ? resident : 0],
+    ['Pss_Dirty', anonymous],
     ['Shared_Clean', isShared ? resident : 0],
     ['Shared_Dirty', 0],
-    ['Private_Clean', isAnonymous || isShared ? 0 : resident],
-    ['Private_Dirty', isAnonymous ? resident : 0],
+    ['Private_Clean', isShared ? 0 : resident - anonymous],
+    ['Private_Dirty', anonymous],
     ['Referenced', resident],
-    ['Anonymous', isAnonymous ? resident : 0],
+    ['Anonymous', anonymous],
     ['LazyFree', 0],
     ['AnonHugePages', 0],
     ['ShmemPmdMapped', 0],
@@ -85,6 +86,18 @@ function smapRows(space: AddressSpace, vma: Vma): string {
   ];
   const counts = rows.map(([name, bytes]) => `${`${name}:`.padEnd(16)}${kilobytes(bytes)}\n`).join('');
   return `${counts}THPeligible:    0\nVmFlags: ${vmFlags(vma)}\n`;
+}
+
+/** Bytes that are the process's own: all of anonymous memory, and the copies that a private mapping of a file has made. A core file holds them. */
+function anonymousBytes(space: AddressSpace, vma: Vma): number {
+  const { pages } = vma;
+  if (!isPrivate(vma)) return 0;
+  if (pages === undefined) return space.residentOf(vma);
+  let copies = 0;
+  space.pager.table.each(vma.start / PAGE, vma.end / PAGE, (page, frame) => {
+    if (frame !== pages.cached(pageOfObject(vma, page))) copies++;
+  });
+  return copies * PAGE;
 }
 
 /** show_smap_vma_flags: two letters and a space each. */
@@ -104,7 +117,8 @@ function vmFlags({ prot, maxProt, flags }: Vma): string {
     [(flags & VMA.NORESERVE) !== 0, 'nr'],
     [(flags & VMA.DONTDUMP) !== 0, 'dd'],
     [(flags & VMA.WIPEONFORK) !== 0, 'wf'],
-    [!(flags & VMA.SHARED), 'ac'],
+    [(flags & VMA.ACCOUNT) !== 0, 'ac'],
+    [(flags & VMA.STACK) !== 0, 'nh'],
   ];
   return letters.flatMap(([has, name]) => (has ? [`${name} `] : [])).join('');
 }
