@@ -44,6 +44,8 @@ export class Core {
   /** Of file probes: looked at for every new mapping. */
   readonly fileProbes = new Set<Registration>();
   readonly statistics = noStatistics();
+  /** The host can execute an original itself: the present hit came from its inline hook. */
+  hooked = false;
   /** Whose synchronous handler is on the stack. */
   handling: UTask | undefined;
 

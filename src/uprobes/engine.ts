@@ -5,7 +5,7 @@
 import { Core, DEFAULT_OPTIONS, type EngineOptions } from './core.js';
 import { settle, stepEnded } from './execution.js';
 import { registerFileProbe } from './file-probe.js';
-import { breakpoint } from './hit.js';
+import { breakpoint, hook } from './hit.js';
 import { checkInvariants } from './invariants.js';
 import {
   cloned,
@@ -21,6 +21,7 @@ import {
 import type {
   Caller,
   HitAnswer,
+  HookAnswer,
   HostEvents,
   HostProcess,
   HostSettings,
@@ -165,6 +166,10 @@ export class UprobeEngine implements HostEvents {
 
   breakpoint(thread: HostThread): HitAnswer {
     return breakpoint(this.core, thread);
+  }
+
+  hook(thread: HostThread): HookAnswer {
+    return hook(this.core, thread);
   }
 
   settle(thread: HostThread, end: StepEnd): StepEnd {

@@ -7,15 +7,18 @@ import { unreachable } from '../types.js';
 import type { AnalyzedInsn, Method } from './arch.js';
 import { METHODS } from './arch.js';
 import type { Core } from './core.js';
-import type { HitAnswer, StepEnd } from './port.js';
+import type { HitAnswer, HookAnswer, StepEnd } from './port.js';
 import { isProbeError } from './probe-error.js';
 import type { Probepoint } from './probepoint.js';
 import { RUNNING, type TaskState, type UTask } from './task.js';
 import type { XolArea, XolSlot } from './xol-area.js';
 
 /** The task is `handling`; its thread stands at the probepoint. `slot`: handed over after a wait. */
-export function execute(core: Core, task: UTask, probepoint: Probepoint, slot?: XolSlot): HitAnswer {
+export function execute(core: Core, task: UTask, probepoint: Probepoint, slot?: XolSlot): HookAnswer {
   const { insn, uproc, vaddr } = probepoint;
+  // A REP instruction's iterations are ours to follow.
+  if (core.hooked && slot === undefined && !isProbeError(insn) && !insn.repeats)
+    return leaveToHost(core, task, probepoint);
   // What may not be executed in place may not be executed elsewhere either: it raises its own fault. And a program that steps itself (TF) wants its
   // trap after the instruction, which is the host's to raise.
   const allowed = !isProbeError(insn) && uproc.space.isExecutable(vaddr);
@@ -51,7 +54,13 @@ function tryMethod(
   }
 }
 
-function count(core: Core, probepoint: Probepoint, method: Method): void {
+function leaveToHost(core: Core, task: UTask, probepoint: Probepoint): 'original' {
+  count(core, probepoint, 'hook');
+  finish(task);
+  return 'original';
+}
+
+function count(core: Core, probepoint: Probepoint, method: Method | 'hook'): void {
   core.statistics.executed[method]++;
   probepoint.method = method;
 }

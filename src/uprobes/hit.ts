@@ -9,7 +9,7 @@ import { hex } from '../types.js';
 import type { Core } from './core.js';
 import { execute } from './execution.js';
 import { guarded, handlerFailed } from './handler-call.js';
-import type { HitAnswer, HostThread } from './port.js';
+import type { HitAnswer, HookAnswer, HostThread } from './port.js';
 import { ProbeHit } from './probe-hit.js';
 import type { Probepoint } from './probepoint.js';
 import { type ConsumerRecord, type ProbeAction, probeOf } from './registration.js';
@@ -18,6 +18,22 @@ import { type HitMark, RUNNING, type UTask } from './task.js';
 import type { HandlerResult } from './uprobe.js';
 
 export function breakpoint(core: Core, thread: HostThread): HitAnswer {
+  const answer = arrive(core, thread);
+  if (answer === 'original') throw new Error('the original was left to a host that did not offer to execute it');
+  return answer;
+}
+
+/** The same from an inline hook. */
+export function hook(core: Core, thread: HostThread): HookAnswer {
+  core.hooked = true;
+  try {
+    return arrive(core, thread);
+  } finally {
+    core.hooked = false;
+  }
+}
+
+function arrive(core: Core, thread: HostThread): HookAnswer {
   const { space } = thread.process;
   const address = thread.ip;
   const uproc = core.uprocs.get(space);
@@ -30,7 +46,7 @@ export function breakpoint(core: Core, thread: HostThread): HitAnswer {
 const one = new Uint8Array(1);
 
 /** No breakpoint of ours is here: the program's own, one that has just gone, or the program has jumped into a slot. */
-function stray(core: Core, thread: HostThread): HitAnswer {
+function stray(core: Core, thread: HostThread): HookAnswer {
   const { space } = thread.process;
   if (space.inXolHole(thread.ip)) return { kind: 'fault', fault: core.arch.illegal(thread.ip) };
   if (space.read(thread.ip, one) === 1 && one[0] === core.arch.breakpoint) return 'program';
@@ -58,7 +74,7 @@ function newRun(consumers: readonly ConsumerRecord[], skipStops: boolean): Run {
   return { consumers, next: 0, skipStops, handlers: 0, removals: 0, stop: false, movedTo: undefined, returns: [] };
 }
 
-function hit(core: Core, task: UTask, probepoint: Probepoint): HitAnswer {
+function hit(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
   const { thread } = task;
   const mark = task.takeMark(probepoint, () => core.arch.repeatState(thread));
   const stepped = task.stepFrom === probepoint.vaddr;
@@ -75,7 +91,7 @@ function countHit(core: Core, probepoint: Probepoint): void {
 }
 
 /** Handlers have run for this hit already. */
-function resumeHit(core: Core, task: UTask, probepoint: Probepoint, mark: HitMark, stepped: boolean): HitAnswer {
+function resumeHit(core: Core, task: UTask, probepoint: Probepoint, mark: HitMark, stepped: boolean): HookAnswer {
   const { phase } = mark;
   if (phase === 'stop') return report(core, task, probepoint);
   if (phase === 'execute' || stepped) return execute(core, task, probepoint, mark.slot);
@@ -96,7 +112,7 @@ function anyStops(core: Core, thread: HostThread, probepoint: Probepoint): boole
   return stop;
 }
 
-function report(core: Core, task: UTask, probepoint: Probepoint): HitAnswer {
+function report(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
   const { thread } = task;
   const counters = core.arch.repeatState(thread);
   if (probepoint.state === 'set') task.mark({ probepoint, sp: thread.sp, phase: 'reported', counters });
@@ -107,7 +123,7 @@ function report(core: Core, task: UTask, probepoint: Probepoint): HitAnswer {
 
 // ---- consumers
 
-function runConsumers(core: Core, task: UTask, probepoint: Probepoint, run: Run): HitAnswer {
+function runConsumers(core: Core, task: UTask, probepoint: Probepoint, run: Run): HookAnswer {
   const decision = decide(core, task, probepoint, run);
   if (decision === 'asleep') return 'park';
   afterConsumers(core, task, probepoint, run);
@@ -257,7 +273,7 @@ function comeBack(core: Core, task: UTask, probepoint: Probepoint, run: Run, pha
 }
 
 /** A handler has sent the thread elsewhere: the original is not executed. */
-function moved(task: UTask, { movedTo, stop }: Run): HitAnswer {
+function moved(task: UTask, { movedTo, stop }: Run): HookAnswer {
   task.thread.ip = movedTo as number;
   task.enter(RUNNING);
   task.runDeferred();

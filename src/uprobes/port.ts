@@ -56,6 +56,9 @@ export type StepEnd =
  */
 export type HitAnswer = 'program' | 'resume' | 'park' | 'stop' | StepEnd;
 
+/** What a host does that can execute the original itself: `original`: that, at ip, as if no breakpoint were there; the consumers have run. */
+export type HookAnswer = HitAnswer | 'original';
+
 // ---- what the engine calls
 
 /** One thread, from its creation to its end. */
@@ -203,6 +206,11 @@ export interface HostSettings {
 export interface HostEvents {
   /** The fetch of an int3, the program's own or one that was inserted; ip is at it and nothing has retired. */
   breakpoint(thread: HostThread): HitAnswer;
+  /**
+   * As `breakpoint`, for a host whose code translator has put a call in the place of the int3 and the original behind it (the inline hook): the thread
+   * need not leave translated code as long as the answer is `original`, which is most of the time. Same consumers, counts and order.
+   */
+  hook(thread: HostThread): HookAnswer;
   /** Execution of a `displaced` thread came back with `end`: moves it out of the slot and answers what the program's own code would have ended with. */
   settle(thread: HostThread, end: StepEnd): StepEnd;
   /** The `running` step of the thread has ended. What the host does with the answer: as for a hit. */

@@ -18,8 +18,12 @@ interface Prepared {
   readonly process: FakeProcess;
 }
 
-function prepare(code: string, methods: readonly Method[], setUp: (process: FakeProcess) => void = () => {}): Prepared {
-  const host = new FakeHost({ methods: new Set(methods) });
+/** `hook`: the original is left to the host. */
+type Way = Method | 'hook';
+
+function prepare(code: string, ways: readonly Way[], setUp: (process: FakeProcess) => void = () => {}): Prepared {
+  const host = new FakeHost({ methods: new Set(ways.filter((way) => way !== 'hook')) });
+  host.hooks = ways.includes('hook');
   const process = host.spawn(code);
   process.leader.writeGpr(GPR.RDI, BigInt(DATA));
   process.leader.writeGpr(GPR.RSI, BigInt(DATA + 0x100));
@@ -87,8 +91,9 @@ describe.each([
     { methods: ['boost'] },
     { methods: ['xol'] },
     { methods: ['inline'] },
+    { methods: ['hook'] },
     { methods: ['emulate', 'boost', 'xol', 'inline'] },
-  ] as { methods: Method[] }[])('by $methods', ({ methods }) => {
+  ] as { methods: Way[] }[])('by $methods', ({ methods }) => {
     test.each(ZOO)('$name does what it does unprobed', ({ code }) => {
       const plain = prepare(code, methods, withData);
       plain.host.run(plain.process.leader);
@@ -302,7 +307,7 @@ describe('boosted', () => {
     host.run(process.leader); // the trap
     host.run(process.leader); // the copy: the host looks here
     expect([process.leader.ip, process.leader.retired, process.leader.displaced]).toEqual([TEXT + 3, 1, false]);
-    expect(host.engine.statistics.executed).toEqual({ emulate: 0, boost: 1, xol: 0, inline: 0 });
+    expect(host.engine.statistics.executed).toEqual({ emulate: 0, boost: 1, xol: 0, inline: 0, hook: 0 });
   });
 
   test('T53 its slot is free at once when the probe goes, and the thread goes on at the original', () => {
@@ -338,6 +343,16 @@ describe('boosted', () => {
     host.run(process.leader);
     expect([process.leader.ip, process.leader.retired]).toEqual([TEXT + 3, 1]);
   });
+});
+
+test('an inline hook runs the same consumers, and leaves the original to the host', () => {
+  const { host, process } = prepare('55 4889e5 f3a4', ['hook'], (p) => p.leader.writeGpr(GPR.RCX, 3n));
+  const probes = [TEXT, TEXT + 1, TEXT + 4].map((vaddr) => probe(process, vaddr));
+  for (const u of probes) host.engine.register(host.root, u);
+  host.runTo(process.leader, TEXT + 6);
+  expect(probes.map(({ hits }) => hits.length)).toEqual([1, 1, 1]);
+  // The REP instruction's iterations are the engine's to follow.
+  expect(host.engine.statistics.executed).toMatchObject({ hook: 2, emulate: 0, boost: 0, xol: 0, inline: 3 });
 });
 
 test('T61 an x87 instruction that ran in a slot leaves its own address in FIP', () => {

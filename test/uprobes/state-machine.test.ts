@@ -23,7 +23,7 @@ type Kind = 'plain' | 'sleeping' | 'return' | 'stop' | 'bored' | 'suicidal';
 type Event =
   | { readonly do: 'register'; readonly kind: Kind; readonly place: number }
   | {
-      readonly do: 'unregister' | 'run' | 'finish' | 'wake' | 'kill' | 'clone' | 'fork' | 'continue';
+      readonly do: 'unregister' | 'run' | 'finish' | 'wake' | 'kill' | 'clone' | 'fork' | 'exec' | 'continue';
       readonly which: number;
     }
   | { readonly do: 'rewrite'; readonly place: number };
@@ -49,7 +49,10 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constantFrom('kill' as const, 'clone' as const, 'fork' as const), which }),
+    arbitrary: fc.record({
+      do: fc.constantFrom('kill' as const, 'clone' as const, 'fork' as const, 'exec' as const),
+      which,
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('rewrite' as const), place }) },
 );
@@ -62,9 +65,10 @@ class World {
   readonly probes: (Uprobe | Breakpoint)[] = [];
   readonly sleepers = sleeper();
 
-  constructor(methods: readonly Method[], slots: number, background: boolean) {
+  constructor(methods: readonly Method[], slots: number, background: boolean, hooks: boolean) {
     this.host = new FakeHost({ methods: new Set(methods), slots });
     this.host.background = background;
+    this.host.hooks = hooks;
     this.process = this.host.spawn(PROGRAM);
   }
 
@@ -100,6 +104,13 @@ class World {
       case 'fork': {
         const parent = this.pick(event.which);
         if (this.others.length < 2 && this.isFree(parent)) this.others.push(this.host.fork(parent));
+        return;
+      }
+      case 'exec': {
+        const thread = this.pick(event.which);
+        if (event.which % 3 > 0 || !this.isFree(thread)) return;
+        this.host.exec(thread, PROGRAM);
+        thread.writeGpr(GPR.RBX, thread.readGpr(GPR.RAX));
         return;
       }
       case 'rewrite':
@@ -185,10 +196,11 @@ test.each([
   { name: 'XOL steps in the background, two slots', methods: ['boost', 'xol'] as const, slots: 2, background: true },
   { name: 'in place', methods: [] as const, slots: 8, background: false },
   { name: 'in place in the background', methods: [] as const, slots: 8, background: true },
-])('any sequence of events, $name', async ({ methods, slots, background }) => {
+  { name: 'behind inline hooks', methods: METHODS, slots: 8, background: false, hooks: true },
+])('any sequence of events, $name', async ({ methods, slots, background, hooks }) => {
   await fc.assert(
     fc.asyncProperty(fc.array(event, { maxLength: 60 }), async (events) => {
-      const world = new World(methods, slots, background);
+      const world = new World(methods, slots, background, hooks === true);
       for (const one of events) {
         await world.apply(one);
         world.host.engine.checkInvariants();

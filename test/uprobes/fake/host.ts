@@ -138,6 +138,8 @@ export class FakeHost implements HostSettings {
   readonly returnJumpWeight = 1;
   /** Steps are done by `finishStep`. */
   background = false;
+  /** Originals are executed behind inline hooks. */
+  hooks = false;
   /** The latest end of a run that was not `fuel`. */
   end: HitAnswer | undefined;
   /** Is looked at after every event. */
@@ -220,7 +222,9 @@ export class FakeHost implements HostSettings {
     if (end.kind === 'fuel') return 'fuel';
     if (thread.displaced) end = this.settled(thread, end);
     if (end.kind !== 'breakpoint') return this.ended(end);
-    return this.ended(this.engine.breakpoint(thread));
+    if (!this.hooks) return this.ended(this.engine.breakpoint(thread));
+    const answer = this.engine.hook(thread);
+    return this.ended(answer === 'original' ? asAnswer(interpret(thread, true)) : answer);
   }
 
   private settled(thread: FakeThread, end: StepEnd): StepEnd {
@@ -336,6 +340,10 @@ export class FakeHost implements HostSettings {
     this.engine.rewritten(process.space, address, address + hexBytes(bytes).length);
     this.engine.checkInvariants();
   }
+}
+
+function asAnswer(end: StepEnd): HitAnswer {
+  return end.kind === 'fuel' ? 'resume' : end;
 }
 
 function copyState(from: FakeThread, to: FakeThread): void {

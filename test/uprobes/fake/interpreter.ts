@@ -30,12 +30,12 @@ function pageFault(address: number, errorCode: number): Fault {
   return new Fault({ signal: 11, code: 1, address, trapNumber: 14, errorCode });
 }
 
-/** Fetches and executes at ip. `breakpoint`: an int3 is there. */
-export function interpret(thread: FakeThread): StepEnd {
+/** Fetches and executes at ip. `breakpoint`: an int3 is there. `past`: the one at ip does not count. */
+export function interpret(thread: FakeThread, past = false): StepEnd {
   const { space } = thread.process;
   const bytes: number[] = [];
   for (let i = 0; i < 15; i++) {
-    const byte = space.fetch(thread.ip + i);
+    const byte = space.fetch(thread.ip + i, past ? thread.ip : -1);
     if (byte === undefined) break;
     bytes.push(byte);
   }

@@ -56,9 +56,9 @@ export class FakeSpace implements HostSpace {
     return this.mappings.find(({ start, end }) => address >= start && address < end);
   }
 
-  /** The byte that fetching sees; undefined: cannot be executed. */
-  fetch(address: number): number | undefined {
-    if (this.swbps.has(address)) return 0xcc;
+  /** The byte that fetching sees, but for the breakpoint at `original`; undefined: cannot be executed. */
+  fetch(address: number, original = -1): number | undefined {
+    if (this.swbps.has(address) && address !== original) return 0xcc;
     const page = this.xol.get(address - (address % PAGE_SIZE));
     if (page !== undefined) return page[address % PAGE_SIZE];
     const mapping = this.at(address);
