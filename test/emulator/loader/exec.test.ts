@@ -230,7 +230,7 @@ describe('files that cannot be run', () => {
   };
 
   test.each([
-    { name: 'empty', change: () => Buffer.alloc(0), errno: 8, message: /neither/ },
+    { name: 'empty', change: () => Buffer.alloc(0), errno: 8, message: /is empty/ },
     { name: 'text', change: () => Buffer.from('hello, world\n'.repeat(20)), errno: 8, message: /neither/ },
     {
       name: 'a header cut off',
