@@ -4,7 +4,7 @@ import type { Credentials, Process } from '../process.js';
 import { EACCES, EFAULT, EINVAL, EPERM, ESRCH } from './errno.js';
 import { CAP, capable } from './identity-checks.js';
 import { membersOf } from './process-groups.js';
-import type { SyscallContext, SyscallRow } from './syscall-table.js';
+import type { SyscallContext, SyscallResult, SyscallRow } from './syscall-table.js';
 
 /** -1 as a uid or gid: leave it. */
 const KEEP = 0xffff_ffff;
@@ -223,29 +223,44 @@ function capset(context: SyscallContext): number {
   return 0;
 }
 
+/** Whoever gets other rights is not to be looked into by those who had the old ones (commit_creds). */
+function changing(run: (context: SyscallContext) => SyscallResult): (context: SyscallContext) => SyscallResult {
+  return (context) => {
+    const { process, thread } = context;
+    const { euid, egid, fsuid, fsgid } = process.credentials;
+    const result = run(context);
+    const now = process.credentials;
+    if (now.euid !== euid || now.egid !== egid || now.fsuid !== fsuid || now.fsgid !== fsgid) {
+      process.dumpable = 0;
+      thread.parentDeathSignal = 0;
+    }
+    return result;
+  };
+}
+
 export const identitySyscalls: readonly SyscallRow[] = [
   { nr: 39, name: 'getpid', run: ({ process }) => process.pid },
   { nr: 102, name: 'getuid', run: ({ process }) => process.credentials.ruid },
   { nr: 104, name: 'getgid', run: ({ process }) => process.credentials.rgid },
-  { nr: 105, name: 'setuid', run: (context) => setId(context, USER) },
-  { nr: 106, name: 'setgid', run: (context) => setId(context, GROUP) },
+  { nr: 105, name: 'setuid', run: changing((context) => setId(context, USER)) },
+  { nr: 106, name: 'setgid', run: changing((context) => setId(context, GROUP)) },
   { nr: 107, name: 'geteuid', run: ({ process }) => process.credentials.euid },
   { nr: 108, name: 'getegid', run: ({ process }) => process.credentials.egid },
   { nr: 109, name: 'setpgid', run: setpgid },
   { nr: 110, name: 'getppid', run: ({ process }) => process.parent?.pid ?? 0 },
   { nr: 111, name: 'getpgrp', run: ({ process }) => process.pgid },
   { nr: 112, name: 'setsid', run: setsid },
-  { nr: 113, name: 'setreuid', run: (context) => setRealEffective(context, USER) },
-  { nr: 114, name: 'setregid', run: (context) => setRealEffective(context, GROUP) },
+  { nr: 113, name: 'setreuid', run: changing((context) => setRealEffective(context, USER)) },
+  { nr: 114, name: 'setregid', run: changing((context) => setRealEffective(context, GROUP)) },
   { nr: 115, name: 'getgroups', run: getgroups },
   { nr: 116, name: 'setgroups', run: setgroups },
-  { nr: 117, name: 'setresuid', run: (context) => setAll(context, USER) },
+  { nr: 117, name: 'setresuid', run: changing((context) => setAll(context, USER)) },
   { nr: 118, name: 'getresuid', run: (context) => getAll(context, USER) },
-  { nr: 119, name: 'setresgid', run: (context) => setAll(context, GROUP) },
+  { nr: 119, name: 'setresgid', run: changing((context) => setAll(context, GROUP)) },
   { nr: 120, name: 'getresgid', run: (context) => getAll(context, GROUP) },
   { nr: 121, name: 'getpgid', run: getpgid },
-  { nr: 122, name: 'setfsuid', run: (context) => setFs(context, 'fsuid', USER) },
-  { nr: 123, name: 'setfsgid', run: (context) => setFs(context, 'fsgid', GROUP) },
+  { nr: 122, name: 'setfsuid', run: changing((context) => setFs(context, 'fsuid', USER)) },
+  { nr: 123, name: 'setfsgid', run: changing((context) => setFs(context, 'fsgid', GROUP)) },
   { nr: 124, name: 'getsid', run: getsid },
   { nr: 125, name: 'capget', run: capget },
   { nr: 126, name: 'capset', run: capset },

@@ -49,7 +49,15 @@ function prepare(root: string): void {
   symlinkSync('loop1', join(root, 'loop2'));
 }
 
-/** Names, types, modes, sizes and contents of a tree. */
+function contents(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return 'unreadable';
+  }
+}
+
+/** Names, types, modes, sizes, owners and contents of a tree. */
 function tree(root: string): unknown {
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
     .sort()
@@ -61,7 +69,9 @@ function tree(root: string): unknown {
         stat.mode,
         stat.nlink,
         stat.isFile() && stat.size,
-        isSmall && readFileSync(join(root, name), 'latin1'),
+        stat.uid,
+        stat.gid,
+        isSmall && contents(join(root, name)),
       ];
     });
 }
@@ -303,10 +313,49 @@ const cases: readonly Case[] = [
     compare: [{ at: A + 16, length: 3 }, { at: A + 32, length: 1 }, { at: A + 48, length: 9 }, { at: B + 24, length: 4 }],
   },
   {
+    name: 'rights of the owner',
+    calls: [
+      [NR.chmod, 'dir', 0], [NR.open, 'dir/inner', 0], [NR.chdir, 'dir'], [NR.mkdir, 'dir/x', 0o700], [NR.unlink, 'dir/inner'], [NR.rename, 'dir/inner', 'x'], [NR.access, 'dir', 4], [NR.stat, 'dir/inner', B], [NR.open, 'dir', 0], [NR.chmod, 'dir', 0o500], [NR.creat, 'dir/x', 0o600], [NR.rmdir, 'dir/sub'], [NR.open, 'dir', 0], [NR.chmod, 'dir', 0o700],
+      [NR.chmod, 'file', 0o200], [NR.open, 'file', 0], [NR.open, 'file', O.WRONLY], [NR.access, 'file', 4], [NR.chown, 'file', 12_345, -1], [NR.open, '/etc/passwd', O.RDWR], [NR.open, '/etc/shadow', 0], [NR.chmod, 'file', 0o644],
+    ],
+  },
+  {
     name: 'advice',
     calls: [[NR.open, 'file', 0], [NR.fadvise, 3, 0, 0, 1], [NR.fadvise, 3, 0, 0, 6], [NR.fadvise, 3, 0, -1, 1], [NR.fadvise, 77, 0, 0, 1], [NR.readahead, 3, 0, 100], [NR.readahead, 77, 0, 1], [NR.pipe2, A, 0], [NR.fadvise, 4, 0, 0, 1], [NR.readahead, 4, 0, 1], [NR.open, 'file', O.WRONLY], [NR.readahead, 6, 0, 1]],
   },
 ]; // biome-ignore format: tables
+
+const NR_SETGROUPS = 116;
+const NR_SETRESUID = 117;
+const NR_SETRESGID = 119;
+const NOBODY = 65_534;
+
+/** What a process that was root may still do. */
+const dropped: readonly Case[] = [
+  {
+    name: 'after setuid',
+    memory: [words(A, 1, 0, 2, 0)],
+    calls: [
+      [NR.mkdir, 'open', 0o777], [NR.chmod, 'open', 0o777], [NR.mkdir, 'sticky', 0o777], [NR.chmod, 'sticky', 0o1777], [NR.creat, 'sticky/roots', 0o666], [NR.mkdir, 'closed', 0o700], [NR.creat, 'closed/in', 0o666], [NR.creat, 'secret', 0o600], [NR.mkdir, 'readable', 0o744], [NR.creat, 'readable/in', 0o666], [NR.creat, 'grouped', 0o660],
+      [NR.chown, 'grouped', 0, NOBODY], [NR.chmod, 'grouped', 0o660], [NR.open, 'secret', O.RDWR], [NR_SETGROUPS, 0, 0], [NR_SETRESGID, NOBODY, NOBODY, NOBODY], [NR_SETRESUID, NOBODY, NOBODY, NOBODY], [NR.open, 'file', 0], [NR.open, 'file', O.RDWR], [NR.open, 'secret', 0], [NR.open, 'secret', O.PATH], [NR.write, 7, 'x', 1],
+      [NR.open, 'grouped', O.RDWR], [NR.open, 'made', O.CREAT | O.RDWR, 0o600], [NR.open, 'open/made', O.CREAT | O.RDWR, 0o640], [NR.mkdir, 'open/dir', 0o700], [NR.symlink, 'x', 'open/link'], [NR.mkdir, 'made', 0o700], [NR.open, 'closed/in', 0], [NR.stat, 'closed/in', B], [NR.open, 'closed', 0], [NR.chdir, 'closed'], [NR.open, 'readable', 0],
+      [NR.open, 'readable/in', 0], [NR.chmod, 'file', 0o600], [NR.chmod, 'open/made', 0o600], [NR.chown, 'file', NOBODY, -1], [NR.chown, 'open/made', 0, -1], [NR.chown, 'open/made', NOBODY, NOBODY], [NR.unlink, 'file'], [NR.unlink, 'sticky/roots'], [NR.creat, 'sticky/mine', 0o600], [NR.rename, 'sticky/roots', 'sticky/x'],
+      [NR.rename, 'sticky/mine', 'sticky/mine2'], [NR.unlink, 'sticky/mine2'], [NR.rename, 'open/made', 'stolen'], [NR.link, 'open/made', 'open/made2'], [NR.utimensat, CWD, 'file', A, 0], [NR.utimensat, CWD, 'file', 0, 0], [NR.utimensat, CWD, 'grouped', 0, 0], [NR.utimensat, CWD, 'open/made', A, 0], [NR.access, 'file', 2], [NR.access, 'file', 4],
+      [NR.access, 'grouped', 6], [NR.access, 'closed', 1], [NR.faccessat2, CWD, 'secret', 4, 0x200], [NR.truncate, 'file', 0], [NR.truncate, 'open/made', 3], [NR.rmdir, 'open/dir'], [NR.rmdir, 'dir/sub'], [NR.open, '/proc/self/comm', O.RDWR], [NR.chroot, '.'], [NR.open, 'file', O.NOATIME], [NR.open, 'open/made', O.NOATIME],
+    ],
+  },
+  {
+    name: 'effective and real ids',
+    calls: [
+      [NR.creat, 'secret', 0o600], [NR.mkdir, 'open', 0o777], [NR.chmod, 'open', 0o777], [NR_SETRESUID, -1, NOBODY, -1], [NR.open, 'secret', 0], [NR.access, 'secret', 4], [NR.faccessat2, CWD, 'secret', 4, 0x200], [NR.creat, 'open/made', 0o644], [NR_SETRESUID, -1, 0, -1], [NR.open, 'secret', 0], [NR_SETRESUID, NOBODY, 0, 0], [NR.access, 'secret', 4],
+      [NR.faccessat2, CWD, 'secret', 4, 0x200],
+    ],
+  },
+]; // biome-ignore format: tables
+
+test.runIf(process.getuid?.() === 0).each(dropped)('$name', ({ calls, memory }) => {
+  expectTwins({ runner, prepare, calls: [[NR.umask, 0o022], ...calls], memory: memory ?? [] }, tree);
+});
 
 test.each(cases)('$name', ({ calls, compare, memory }) => {
   expectTwins(
