@@ -74,6 +74,8 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   private missFuel = -1;
   private missCount = 0;
   private compiled = 0;
+  /** Where fuel ran out last. */
+  private endedAt = -1;
 
   constructor(private readonly config: ExecutionConfig) {
     this.physical = config.physical;
@@ -118,6 +120,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     while (typeof next === 'number') {
       next = cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.serve(cpu, code, this.runtime.run(cpu.base, next));
     }
+    if (next === FUEL_EXIT) this.endedAt = cpu.rip;
     this.compiled += cpu.num(STATE.RETIRED_COMPILED);
     cpu.setNum(STATE.RETIRED_COMPILED, 0);
     return next;
@@ -199,7 +202,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   /** A slice may begin within a block: no region shall be made for its rest. */
   private begin(cpu: CpuState, code: SpaceCode): Next {
-    return code.findRegion(cpu.rip) === undefined ? this.interpret(cpu, code) : 0;
+    return cpu.rip === this.endedAt && code.findRegion(cpu.rip) === undefined ? this.interpret(cpu, code) : 0;
   }
 
   /** There is no code at ip in the jump cache. */
