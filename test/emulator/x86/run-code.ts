@@ -37,6 +37,8 @@ export interface CodeRequest {
     readonly bytes: ArrayLike<number>;
     readonly access?: number;
   }[];
+  /** Addresses in pages whose every access `settle` sees. */
+  readonly watch?: readonly number[];
   /** Most instructions; a million if not given. */
   readonly fuel?: number;
   /** Instructions in one run: the code is run in slices of so many. As one if not given. */
@@ -51,6 +53,8 @@ export interface CodeOutcome {
   readonly exit: Exit | { readonly kind: 'end' };
   /** Instructions retired. */
   readonly retired: number;
+  /** Of these, how many in compiled code. */
+  readonly compiled: number;
   /** By gdb's names; `eflags` too. */
   register(name: string): bigint;
   /** All registers with a slot, and eflags, by name: for whole comparisons. */
@@ -119,6 +123,7 @@ function newSpace(bench: Bench, request: CodeRequest): FlatSpace {
     space.map(address, bytes.length, access ?? ALL);
     space.write(address, bytes);
   }
+  for (const address of request.watch ?? []) space.watch(address);
   return space;
 }
 
@@ -141,6 +146,7 @@ export function runCode(request: CodeRequest): CodeOutcome {
   const fuel = request.fuel ?? 1_000_000;
   const slice = request.slice ?? fuel;
   let retired = 0;
+  const compiledBefore = execution.statistics.compiled;
   let exit: Exit;
   do {
     const given = Math.min(slice, fuel - retired);
@@ -151,6 +157,7 @@ export function runCode(request: CodeRequest): CodeOutcome {
   return {
     exit: ended ? { kind: 'end' } : exit,
     retired,
+    compiled: execution.statistics.compiled - compiledBefore,
     register: (name) => readRegister(execution, cpu, name),
     registers: () => {
       const named = REGISTERS.filter(({ slot }) => slot !== undefined).map(({ name }) => name);
