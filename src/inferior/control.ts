@@ -32,7 +32,6 @@ export class Control {
   private readonly pending: StopEvent[] = [];
   /** All-stop: the client waits for a report. */
   private owesReport = false;
-  private interruptWanted = false;
 
   constructor(
     private readonly machine: Machine,
@@ -77,10 +76,18 @@ export class Control {
     this.add({ kind: 'paused', thread: idOf(thread) });
   }
 
-  /** Ctrl-C. Served at the end of the running slice. */
+  /**
+   * Ctrl-C, which comes between two runs of the machine: a thread stops where it is, as if SIGINT had come, and keeps the rest of its slice. Nothing, when
+   * there is a report already or nobody runs.
+   */
   interrupt(): void {
-    this.interruptWanted = true;
-    this.machine.requestStop();
+    if (this.hasReport) return;
+    const thread = this.interruptible();
+    if (thread === undefined) return;
+    this.machine.scheduler.hold(thread);
+    thread.intercepted = interruption(this.machine);
+    this.add({ kind: 'interrupted', thread: idOf(thread) });
+    if (!this.nonStop) this.holdAll();
   }
 
   /** The debugger holds every thread that there is: nobody can run, and time stands still. */
@@ -98,7 +105,6 @@ export class Control {
     const event = this.pending.shift() ?? this.noneResumed();
     if (event === undefined) return undefined;
     this.owesReport = false;
-    this.interruptWanted = false;
     this.holdAll();
     return event;
   }
@@ -145,7 +151,6 @@ export class Control {
   forgetReports(): void {
     this.pending.length = 0;
     this.owesReport = false;
-    this.interruptWanted = false;
   }
 
   /** Non-stop: the reports of all threads that are stopped. */
@@ -157,7 +162,7 @@ export class Control {
 
   /** What the machine came back with. */
   take(event: MachineStop): void {
-    if (event.kind === 'interrupt') return this.takeInterrupt();
+    if (event.kind === 'interrupt') return;
     const report = this.translate(event);
     if (report === undefined) return;
     if ('thread' in event) this.noteKind(event.thread, report);
@@ -172,17 +177,6 @@ export class Control {
     const record = this.debugged.record(thread);
     const enteredHandler = kind === 'stepped' && thread.retired === record.retiredAtResume;
     record.takesNoSignal = enteredHandler || NOTIFICATIONS.has(kind);
-  }
-
-  private takeInterrupt(): void {
-    if (!this.interruptWanted) return;
-    this.interruptWanted = false;
-    const thread = this.interruptible();
-    if (thread === undefined) return;
-    this.machine.scheduler.hold(thread);
-    thread.intercepted = interruption(this.machine);
-    this.add({ kind: 'interrupted', thread: idOf(thread) });
-    if (!this.nonStop) this.holdAll();
   }
 
   /** The thread that the kernel would give SIGINT to: the leader if it takes it, else one that does (wants_signal, complete_signal). */

@@ -197,13 +197,37 @@ describe('Ctrl-C', () => {
     expect(inferior.run(1000)).toEqual({ kind: 'held' });
   });
 
-  test('is forgotten when the program stops by itself first', () => {
+  test('is nothing when nobody runs, or when there is a stop to tell already', () => {
     const { inferior, main, continue: go } = debug(loop(1));
     inferior.breakpoints.insert(breakpoint(main.pid, CODE + 10));
     inferior.interrupt();
     inferior.resume([{ kind: 'step', thread: main, signal: 0 }]);
-    while (inferior.nextReport() === undefined) inferior.run(1000);
+    inferior.run(1000);
+    inferior.interrupt();
+    expect(inferior.nextReport()).toMatchObject({ kind: 'stepped' });
     expect(go()).toMatchObject({ kind: 'breakpoint' });
+  });
+
+  test('does not change whose turn it is', () => {
+    const ran = (breaks: number): string => {
+      const { guest, inferior, main, step } = debug(two(60, 60), { sliceLength: 25 });
+      step();
+      for (let i = 0; i < breaks; i++) {
+        const all = inferior.threads().map(({ pid, tid }) => ({ pid, tid }));
+        inferior.resume(all.map((thread) => ({ kind: 'continue', thread, signal: 0 })));
+        inferior.run(7);
+        inferior.interrupt();
+        expect(inferior.nextReport()).toEqual({ kind: 'interrupted', thread: main });
+      }
+      inferior.detach(main.pid);
+      while (inferior.run(1000).kind !== 'exited');
+      // Work of one thread in a row may be in pieces.
+      return guest.execution.trace.join(' ').replace(/([A-Z])(\d+)(?: \1(\d+))+/g, (pieces, name: string) => {
+        const sum = [...pieces.matchAll(/\d+/g)].reduce((total, [count]) => total + Number(count), 0);
+        return `${name}${sum}`;
+      });
+    };
+    expect(ran(5)).toBe(ran(0));
   });
 });
 
