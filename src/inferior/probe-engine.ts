@@ -58,7 +58,7 @@ function hooksOf(port: UprobesPort, engine: UprobeEngine): ProbeHooks {
       else engine.forked(port.thread(parent), port.thread(child));
     },
     cloned: (parent, child) => engine.cloned(port.thread(parent), port.thread(child)),
-    execed: (thread) => engine.execed(port.thread(thread), false),
+    execed: (thread) => engine.execed(port.thread(thread)),
     threadExited: (thread) => engine.threadExited(port.thread(thread)),
     processExited: (process) => engine.processExited(port.process(process)),
     spaceGone: (process) => {

@@ -199,7 +199,7 @@ export class UprobeEngine implements HostEvents {
     cloned(this.core, parent, child);
   }
 
-  execed(thread: HostThread, _setId: boolean): void {
+  execed(thread: HostThread): void {
     execed(this.core, thread);
   }
 

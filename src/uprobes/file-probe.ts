@@ -51,6 +51,18 @@ export function placeFileProbes(core: Core, process: HostProcess, vma?: HostVma)
   }
 }
 
+/** After an exec that changed ids: who may not probe the process any more does not, though its image was mapped when it still might. */
+export function dropForbidden(core: Core, process: HostProcess): void {
+  for (const registration of core.fileProbes) {
+    if (isPermitted(registration, process)) continue;
+    for (const record of registration.records) if (record.process === process) core.removeConsumer(record);
+  }
+}
+
+function isPermitted({ action, caller }: Registration, process: HostProcess): boolean {
+  return action?.kind !== 'file' || action.probe.ownProcessesOnly !== true || caller?.mayProbe(process) === true;
+}
+
 /** A refusal of the instruction. Mappings that do not qualify, and places where it is already, are passed over. */
 function placeIn(
   core: Core,
@@ -58,10 +70,9 @@ function placeIn(
   process: HostProcess,
   vmas: Iterable<HostVma>,
 ): ProbeError | undefined {
-  const { action, caller } = registration;
-  if (action?.kind !== 'file' || !process.alive) return undefined;
+  const { action } = registration;
+  if (action?.kind !== 'file' || !process.alive || !isPermitted(registration, process)) return undefined;
   const { probe } = action;
-  if (probe.ownProcessesOnly === true && caller?.mayProbe(process) !== true) return undefined;
   if (probe.refCounterOffset !== undefined) findCounters(core, registration, process, probe);
   for (const vma of vmas) {
     const address = addressIn(vma, probe);

@@ -1,7 +1,7 @@
 /** What becomes of probes when processes fork, exec and end, and when mappings come, change and go. */
 import type { Core } from './core.js';
 import { settle } from './execution.js';
-import { placeFileProbes } from './file-probe.js';
+import { dropForbidden, placeFileProbes } from './file-probe.js';
 import type { HostProcess, HostSpace, HostThread, HostVma } from './port.js';
 import type { Probepoint } from './probepoint.js';
 import { place } from './register.js';
@@ -66,6 +66,7 @@ export function execed(core: Core, thread: HostThread): void {
   for (const record of recordsOf(core, thread.process)) {
     if (record.probepoint.uproc.space !== thread.process.space) depart(core, record, 'exec');
   }
+  dropForbidden(core, thread.process);
   placeFileProbes(core, thread.process);
 }
 

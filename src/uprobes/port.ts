@@ -225,8 +225,11 @@ export interface HostEvents {
   forked(parent: HostThread, child: HostThread): void;
   /** A new thread in the same address space: of the same process, or of a vfork child. It has not run. */
   cloned(parent: HostThread, child: HostThread): void;
-  /** The process runs a new image: `thread.process.space` is new, and its other threads have been reported as ended. `setId`: ids or capabilities changed. */
-  execed(thread: HostThread, setId: boolean): void;
+  /**
+   * The process runs a new image: `thread.process.space` is new, and its other threads are gone, reported or not. Whoever may probe it only with the ids
+   * that it had loses it.
+   */
+  execed(thread: HostThread): void;
   threadExited(thread: HostThread): void;
   /** The process became a zombie; its threads are gone, reported or not. */
   processExited(process: HostProcess): void;

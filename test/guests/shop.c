@@ -5,9 +5,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* DTRACE_PROBE2(shop, sold, item, count) of sys/sdt.h, written out, with a semaphore: the header need not be installed. */
+__attribute__((section(".probes"))) volatile unsigned short shop_sold_semaphore;
+long announced;
+
+#define SOLD(item, count)                                                                                              \
+    __asm__ volatile("990: nop\n"                                                                                      \
+                     " .pushsection .note.stapsdt, \"?\", \"note\"\n .balign 4\n .4byte 992f-991f, 994f-993f, 3\n"       \
+                     "991: .asciz \"stapsdt\"\n992: .balign 4\n993: .8byte 990b\n .8byte _.stapsdt.base\n"              \
+                     " .8byte shop_sold_semaphore\n .asciz \"shop\"\n .asciz \"sold\"\n .asciz \"-8@%0 -8@%1\"\n"       \
+                     "994: .balign 4\n .popsection\n"                                                                  \
+                     " .ifndef _.stapsdt.base\n .pushsection .stapsdt.base, \"aG\", \"progbits\", .stapsdt.base, comdat\n"  \
+                     " .weak _.stapsdt.base\n .hidden _.stapsdt.base\n_.stapsdt.base: .space 1\n"                       \
+                     " .size _.stapsdt.base, 1\n .popsection\n .endif\n"                                               \
+                     :                                                                                                 \
+                     : "r"(item), "r"(count))
+
 __attribute__((noinline)) long price(long item, long count)
 {
-    __asm__ volatile("" ::: "memory");
+    if (shop_sold_semaphore) announced++;
+    SOLD(item, count);
     return item * 10 + count;
 }
 

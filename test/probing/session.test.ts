@@ -139,6 +139,37 @@ test('a function of a library that the dynamic linker has not loaded yet', async
   expect([...probe.files][0]).toMatch(/libc[.-]/);
 });
 
+test.each([DYNAMIC, STATIC])(
+  'a USDT probe of %s, whose semaphore tells the program that somebody looks',
+  async (path) => {
+    const session = spawn(path);
+    let sold = 0;
+    const announced: number[] = [];
+    const { address } = elfFunctions(readFileSync(path)).get('price') ?? { address: 0 };
+    session.probe('usdt:shop:sold', {
+      handler() {
+        sold++;
+        return 'continue';
+      },
+    });
+    session.probe('main', {
+      retHandler(hit) {
+        // `announced` counts the calls that found the semaphore set.
+        const symbols = execFileSync('nm', [path], { encoding: 'utf8' });
+        const linked = (name: string): number =>
+          Number.parseInt(new RegExp(`([0-9a-f]+) . ${name}$`, 'm').exec(symbols)?.[1] ?? '', 16);
+        const base = hit.thread.process.space;
+        const text = [...base.vmas()].find(({ executable, file }) => executable && file !== undefined);
+        const offset = elfFunctions(readFileSync(path)).get('price')?.offset ?? 0;
+        const moved = (text?.start ?? 0) + offset - (text?.offset ?? 0) - address;
+        announced.push(...(hit.read(BigInt(linked('announced') + moved), 8) ?? []));
+      },
+    });
+    expect(await session.run()).toEqual(native(path));
+    expect([sold, announced[0]]).toEqual([5, 5]);
+  },
+);
+
 test('a probe that is removed on the way, and what is no place', async () => {
   const session = spawn(STATIC);
   let hits = 0;

@@ -138,6 +138,21 @@ test("T11 after a set-uid exec the owner's file probe is not in force in the pro
   expect(process.space.swbps.size).toBe(0);
 });
 
+test('T11 nor is one that was placed while the image was mapped, before the ids changed', () => {
+  const host = new FakeHost();
+  const process = host.spawn('90');
+  const [mine, everybodys] = [fileProbe(0x1001, { ownProcessesOnly: true }), fileProbe(0x1001)];
+  host.engine.registerFile(host.caller(1000), mine);
+  host.engine.registerFile(host.root, everybodys);
+  load(host, process, LIBRARY);
+  process.uid = 0;
+  host.engine.execed(process.leader);
+  process.leader.ip = LIBRARY + 1;
+  host.run(process.leader);
+  expect([mine.hits.length, everybodys.hits.length]).toEqual([0, 1]);
+  host.engine.checkInvariants();
+});
+
 test('offsets, double registration and refused instructions are errors', () => {
   const host = new FakeHost();
   const process = host.spawn('90');

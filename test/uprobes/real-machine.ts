@@ -76,7 +76,7 @@ export function start(
       return 'go';
     },
     exec(thread) {
-      engine.execed(port.thread(thread), false);
+      engine.execed(port.thread(thread));
       return 'go';
     },
     threadExit(thread) {

@@ -316,7 +316,7 @@ export class FakeHost implements HostSettings {
     process.space.map(TEXT, hexBytes(code));
     process.space.map(STACK, STACK_SIZE, { writable: true, executable: false });
     thread.ip = TEXT;
-    this.engine.execed(thread, false);
+    this.engine.execed(thread);
     if (!this.processes().some(({ space }) => space === old)) this.engine.spaceGone(old);
     this.engine.checkInvariants();
   }
