@@ -99,6 +99,40 @@ describe.each(rows)('$precision bits, rounding to $mode', ({ precision, mode, co
   });
 });
 
+/** Numbers that are about as far apart as the significand is long, with few ones, so that sums lie near halves. */
+const apart: fc.Arbitrary<[Extended, Extended]> = fc
+  .tuple(
+    fc.integer({ min: 0, max: 70 }),
+    fc.array(fc.integer({ min: 0, max: 63 }), { maxLength: 3 }),
+    fc.oneof(fc.array(fc.integer({ min: 0, max: 63 }), { maxLength: 3 }), fc.constant([...Array(63).keys()])),
+    fc.boolean(),
+    fc.boolean(),
+  )
+  .map(([distance, xBits, yBits, xNegative, yNegative]) => {
+    const significand = (bits: readonly number[]): bigint =>
+      bits.reduce((sum, i) => sum | (1n << BigInt(i)), 1n << 63n);
+    const number = (bits: readonly number[], exponent: number, negative: boolean): Extended => {
+      return { significand: significand(bits), signExponent: (BIAS + exponent) | (negative ? 0x8000 : 0) };
+    };
+    return [number(xBits, distance, xNegative), number(yBits, 0, yNegative)];
+  });
+
+test.each<Operation>(['add', 'sub', 'mul'])('%s of numbers that are far apart', (operation) => {
+  fc.assert(
+    fc.property(apart, fc.boolean(), ([p, q], swapped) => {
+      const [x, y] = swapped ? [q, p] : [p, q];
+      const exact = exactly(operation, decode(x), decode(y));
+      fc.pre(exact.num !== 0n);
+      state.setUp(CONTROL, x, y);
+      module.fn(ON_REGISTERS[operation])(0, 1, 0);
+      const { flags, ...number } = encode(exact, 64, 'nearest');
+      expect(state.st(0)).toEqual(number);
+      expect(state.status & FLAG_BITS).toBe(flags);
+    }),
+    { numRuns: 4000 },
+  );
+});
+
 test('fprem and fprem1 end in the exact remainder', () => {
   const magnitude = ({ num, den }: Exact, unit: Exact): bigint => (num * unit.den) / den;
   fc.assert(

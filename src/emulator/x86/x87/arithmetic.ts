@@ -24,6 +24,7 @@ import {
   zeroOf,
 } from './extended.js';
 import { packExtended } from './pack.js';
+import { quickProduct, quickSum, whenUsual } from './quick.js';
 import { deliver, type Extended, indefinite, isEmpty, readSt } from './stack.js';
 import { modeWithSign, readMode, STACK_UNDERFLOW } from './status.js';
 
@@ -126,6 +127,11 @@ function quotient(b: SubroutineBuilder, x: Operand, y: Operand, mode: Value): re
 
 function core(name: ArithmeticName): Subroutine {
   return subroutine(`x87.core.${name}`, 'lili>lii', (b, xs, xe, ys, ye) => {
+    const operands = [xs, xe, ys, ye] as [Value, Value, Value, Value];
+    if (name === 'mul') whenUsual(b, operands, () => quickProduct(b, ...operands));
+    if (name === 'add' || name === 'sub') {
+      whenUsual(b, operands, () => quickSum(b, ...operands, name === 'sub' ? 1 : 0));
+    }
     const mode = readMode(b);
     const x = classifyExtended(b, xs as Value, xe as Value);
     const y = classifyExtended(b, ys as Value, ye as Value);
