@@ -36,6 +36,9 @@ const COMMANDS: readonly (Program & { name: string })[] = [
   },
   { name: 'dash: jobs', argv: ['dash', '-c', 'for i in 1 2 3; do (sleep 0.0$i; exit $i) & done; wait; echo all'] },
   { name: 'dash: redirection', argv: ['dash', '-c', 'echo one >f; echo two >>f; cat <f f; rm f; ls -a'] },
+  { name: 'dash: FIFO', argv: ['dash', '-c', 'mkfifo f; (echo through >f) & cat f; wait; ls f; rm f'] },
+  { name: 'bash: process substitution', argv: ['bash', '-c', 'cat < <(echo one) <(echo two)'] },
+  { name: 'script: a terminal', argv: ['script', '-qc', 'tty | cut -c1-9; echo typed | cat', '/dev/null'] },
   { name: 'dash: killed by a signal', argv: ['dash', '-c', 'kill -TERM $$'] },
   {
     name: 'dash: traps',
@@ -55,6 +58,7 @@ const GUESTS: readonly { source: string; flags?: readonly string[] }[] = [
   { source: 'clocks.c' },
   { source: 'self.c' },
   { source: 'files.c' },
+  { source: 'channels.c', flags: ['-pthread', '-lutil'] },
 ];
 
 const WAYS_TO_END = ['return', 'exit', '_exit', 'abort', 'segv', 'fpe', 'ill', 'term', 'kill', 'usr1'];
