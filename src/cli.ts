@@ -27,6 +27,11 @@ async function main(): Promise<number> {
       const { runProgram } = await import('./server/run.js');
       return runProgram(request.options, tell);
     }
+    case 'probe': {
+      useLog(request.log);
+      const { probeProgram } = await import('./server/probe.js');
+      return probeProgram(request.options, tell);
+    }
     case 'serve': {
       useLog(request.log);
       const { serve } = await import('./server/serve.js');

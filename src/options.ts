@@ -55,6 +55,23 @@ export interface RunOptions {
   readonly stats: boolean;
 }
 
+/** `sidestep probe`. */
+export interface ProbeOptions {
+  readonly machine: MachineOptions;
+  readonly program: string;
+  readonly args: readonly string[];
+  /** As given to `-e` (probing/event-spec.ts). */
+  readonly events: readonly string[];
+  /** Children, too. */
+  readonly follow: boolean;
+  /** A line for each hit. */
+  readonly print: boolean;
+  /** Show how the values of this argument are distributed. */
+  readonly histogramOf: string | undefined;
+  /** One JSON object at the end instead of a table. */
+  readonly json: boolean;
+}
+
 /** `sidestep [OPTIONS] COMM PROG [ARGS]`. */
 export interface ServeOptions {
   readonly machine: MachineOptions;

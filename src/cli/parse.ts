@@ -8,6 +8,7 @@ import {
   CPU_MODELS,
   DEFAULT_MACHINE,
   type MachineOptions,
+  type ProbeOptions,
   type RunOptions,
   type ServeOptions,
   TIERS,
@@ -18,6 +19,7 @@ import { DISABLABLE_TEXT, HELP_AFTER, versionText } from './texts.js';
 
 export type Request =
   | { readonly kind: 'run'; readonly options: RunOptions; readonly log: LogOptions }
+  | { readonly kind: 'probe'; readonly options: ProbeOptions; readonly log: LogOptions }
   | { readonly kind: 'serve'; readonly options: ServeOptions; readonly log: LogOptions }
   /** Text for stdout (exit 0) or stderr (exit 1). */
   | { readonly kind: 'text'; readonly text: string; readonly status: 0 | 1 };
@@ -56,6 +58,11 @@ interface Parsed {
   eventLoopDebug?: boolean;
   disablePacket?: ReadonlySet<DisablablePacket> | 'list';
   selftest?: boolean;
+  event?: readonly string[];
+  follow?: boolean;
+  print?: boolean;
+  hist?: string;
+  json?: boolean;
 }
 
 class Finished extends Error {
@@ -206,6 +213,37 @@ function parseRun(argv: readonly string[]): Request {
   return { kind: 'run', options, log: logOptions(parsed) };
 }
 
+function addProbeOptions(command: Command): Command {
+  const another = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+  return command
+    .option('-e, --event <SPEC>', '[ret:]PLACE [NAME=ARG[:TYPE]]...; may be given more than once', another)
+    .option('--print', 'a line for each hit')
+    .option('--hist <NAME>', 'how the values of this argument are distributed')
+    .option('--follow', 'children, too')
+    .option('--json', 'one JSON object instead of a table');
+}
+
+function parseProbe(argv: readonly string[]): Request {
+  const command = addMachineOptions(addProbeOptions(new Command('sidestep probe'))).usage(
+    '-e SPEC... [OPTIONS] [--] PROG [ARGS...]',
+  );
+  const { parsed, rest } = pass(command, argv);
+  const [program, ...args] = rest;
+  if (program === undefined) throw failure('probe: no program is named');
+  if (parsed.event === undefined) throw failure('probe: no event is named: -e libc:malloc');
+  const options: ProbeOptions = {
+    machine: machineOptions(parsed),
+    program,
+    args,
+    events: parsed.event,
+    follow: parsed.follow ?? false,
+    print: parsed.print ?? false,
+    histogramOf: parsed.hist,
+    json: parsed.json ?? false,
+  };
+  return { kind: 'probe', options, log: logOptions(parsed) };
+}
+
 /** Takes `--wrapper WORD... --` out of the options in front of the program. */
 function takeWrapper(argv: readonly string[]): { wrapper: readonly string[]; rest: readonly string[] } {
   const at = argv.indexOf('--wrapper');
@@ -219,7 +257,7 @@ function serverCommand(): Command {
   return addMachineOptions(
     addServerOptions(new Command('sidestep').version(versionText(), '--version', 'show the version and exit')),
   ).usage(
-    '[OPTIONS] COMM PROG [ARGS...]\n       sidestep [OPTIONS] --multi COMM\n       sidestep run [OPTIONS] [--] PROG [ARGS...]',
+    '[OPTIONS] COMM PROG [ARGS...]\n       sidestep [OPTIONS] --multi COMM\n       sidestep run [OPTIONS] [--] PROG [ARGS...]\n       sidestep probe -e SPEC... [OPTIONS] [--] PROG [ARGS...]',
   );
 }
 
@@ -266,7 +304,8 @@ function parseServe(argv: readonly string[]): Request {
 /** `argv`: the words behind the command's name. */
 export function parseCommandLine(argv: readonly string[]): Request {
   try {
-    return argv[0] === 'run' ? parseRun(argv.slice(1)) : parseServe(argv);
+    if (argv[0] === 'run') return parseRun(argv.slice(1));
+    return argv[0] === 'probe' ? parseProbe(argv.slice(1)) : parseServe(argv);
   } catch (error) {
     if (error instanceof Finished) return error.request;
     throw error;

@@ -27,6 +27,7 @@ The program runs in an emulator: no ptrace, no privileges. Its random numbers, a
 
   sidestep :1234 ./program                     gdb -ex 'target remote :1234' ./program
   sidestep run -- ./program                    the program alone, in the emulator; its exit status, 128 + signal when killed
+  sidestep probe -e libc:malloc -- ./program   how often it calls malloc; docs/uprobes.md has more
 `;
 
 /** gdbserver's words. */

@@ -18,6 +18,7 @@ import { GPR } from '../register-set.js';
 import { NO_VARIABLES } from '../rsp/agent-machine.js';
 import { Drive } from '../server/drive.js';
 import { createGuestMachine, type GuestMachine } from '../server/guest-machine.js';
+import { findProgram } from '../server/run.js';
 import type { EngineOptions } from '../uprobes/core.js';
 import type { Caller, HostThread } from '../uprobes/port.js';
 import { type ProbeError, probeError } from '../uprobes/probe-error.js';
@@ -28,8 +29,10 @@ import { elfFunctions } from './elf-symbols.js';
 import { isModule, type ProbePlace, parseProbeSpec } from './probe-spec.js';
 
 export interface SpawnOptions {
-  /** The program's path, then its arguments. No search in PATH. */
+  /** The program's path, then its arguments. */
   readonly argv: readonly string[];
+  /** A name without a slash is searched in PATH. */
+  readonly search?: boolean;
   /** `NAME=VALUE`; the caller's own when absent. */
   readonly environment?: readonly string[];
   /** Absolute; the caller's own when absent. */
@@ -97,9 +100,16 @@ export class ProbeSession {
   ) {}
 
   /** Starts the program; nothing of it has run. Throws SpawnError. */
-  static spawn({ argv, environment, directory, machine = {}, engine = {} }: SpawnOptions): ProbeSession {
-    const [path] = argv;
-    if (path === undefined) throw new SpawnError(22, 'no program');
+  static spawn({
+    argv,
+    search = false,
+    environment,
+    directory,
+    machine = {},
+    engine = {},
+  }: SpawnOptions): ProbeSession {
+    const [name] = argv;
+    if (name === undefined) throw new SpawnError(22, 'no program');
     const options = { ...DEFAULT_MACHINE, ...machine };
     const guest = createGuestMachine(options);
     const drive = new Drive(guest, options);
@@ -117,6 +127,7 @@ export class ProbeSession {
       },
       engine,
     );
+    const path = search ? findProgram(guest, name) : name;
     const inherited = [...guest.environment].map(([name, value]) => `${name}=${value}`);
     const request = { path, argv, environment: environment ?? inherited, directory, randomise: options.randomise };
     const process = guest.starter.start(request);

@@ -14,7 +14,7 @@ function shellStatus(status: ExitStatus): number {
 }
 
 /** Where the program is: with a slash as it is, otherwise in PATH; the name itself when it is nowhere. */
-function findProgram({ starter, environment }: GuestMachine, name: string): string {
+export function findProgram({ starter, environment }: GuestMachine, name: string): string {
   if (name.includes('/')) return name;
   const folders = (environment.get('PATH') ?? '/usr/local/bin:/usr/bin:/bin').split(':');
   for (const folder of folders) {
