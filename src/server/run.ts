@@ -63,6 +63,7 @@ export async function runProgram(options: RunOptions, tell: (line: string) => vo
     else await drive.pause({ kind: 'limit' });
   }
   stopForwarding();
+  await machine.host.flush();
   if (options.stats) for (const line of guest.statistics()) tell(line);
   if (status === undefined) throw new Error('the machine has ended before its first process');
   return shellStatus(status);

@@ -69,6 +69,7 @@ async function begin(options: ServeOptions, tell: Tell): Promise<number> {
     const stopForwarding = forwardSignals(guest.machine, drive, () => server.finish(0));
     const status = await server.serve();
     stopForwarding();
+    await guest.machine.host.flush();
     if (options.stats) for (const line of [...guest.statistics(), ...inferior.probeReport()]) tell(line);
     return status;
   } finally {

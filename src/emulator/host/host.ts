@@ -146,6 +146,8 @@ export interface Host {
    * Comes back when an event is there, `interruptWait` was called, or so many ns of host time have passed (undefined: any number). Only for a machine that is idle.
    */
   wait(atMost: number | undefined): Promise<void>;
+  /** What was written to connections that are closed by now goes out, as Linux sends it after a program's end; given up after some seconds. */
+  flush(): Promise<void>;
   /** Makes a running `wait` come back. */
   interruptWait(): void;
   /** The events since the last call, in the order in which they came. They enter the machine at the end of a slice. */

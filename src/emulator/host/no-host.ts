@@ -72,6 +72,7 @@ export const NO_HOST: Host = {
   files: FILES,
   streams: STREAMS,
   wait: () => Promise.resolve(),
+  flush: () => Promise.resolve(),
   interruptWait: () => undefined,
   drain: () => [],
 };

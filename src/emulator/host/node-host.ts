@@ -37,6 +37,10 @@ export class NodeHost implements Host {
     return this.events.wait(atMost);
   }
 
+  async flush(): Promise<void> {
+    await this.sockets?.flush();
+  }
+
   interruptWait(): void {
     this.events.interrupt();
   }

@@ -5,10 +5,15 @@ import { TcpConnection, TcpListener, teller } from './node-tcp.js';
 import { UdpSocket } from './node-udp.js';
 import type { Datagram, HostSockets, InetAddress, Progress, Readiness, SocketSetting } from './sockets.js';
 
+/** How long the end of the server waits for a client that does not read. */
+const PATIENCE_MS = 5000;
+
 type Open = TcpListener | TcpConnection | UdpSocket;
 
 export class NodeSockets implements HostSockets {
   private readonly handles = new Handles<Open | 'coming'>();
+  /** Connections that the guest has closed and that may still have something to send. */
+  private readonly leaving = new Set<TcpConnection>();
 
   constructor(private readonly events: EventQueue) {}
 
@@ -99,6 +104,23 @@ export class NodeSockets implements HostSockets {
 
   close(handle: number, reset: boolean): void {
     const found = this.handles.remove(handle);
-    if (found !== 'coming') found.close(reset);
+    if (found === 'coming') return;
+    found.close(reset);
+    if (found instanceof TcpConnection) this.leave(found);
+  }
+
+  private leave(connection: TcpConnection): void {
+    this.leaving.add(connection);
+    void connection.sent.then(() => this.leaving.delete(connection));
+  }
+
+  async flush(): Promise<void> {
+    const sent = Promise.all([...this.leaving].map((connection) => connection.sent));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, PATIENCE_MS);
+    });
+    await Promise.race([sent, late]);
+    clearTimeout(timer);
   }
 }

@@ -161,6 +161,14 @@ export class TcpConnection {
       this.socket.end(() => this.socket.destroy());
     }
   }
+
+  /** After `close`: everything has gone out, or nobody takes it any more. */
+  get sent(): Promise<void> {
+    if (this.socket.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.socket.once('close', () => resolve());
+    });
+  }
 }
 
 export function sourceOf(handle: number): HostSource {

@@ -215,6 +215,35 @@ test('a big answer is written as the client takes it, and the wait ends when the
   expect(await ended).toBe(total);
 });
 
+test('what a program wrote before its end still goes out', async () => {
+  const total = 0x1_8000;
+  const host = new NodeHost();
+  let got = 0;
+  let tellEnd: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    tellEnd = resolve;
+  });
+  const port = await serve((socket) => {
+    socket.pause();
+    setTimeout(() => socket.resume(), 100);
+    socket.on('data', (data) => {
+      got += data.length;
+    });
+    socket.on('end', () => {
+      socket.end();
+      tellEnd();
+    });
+  });
+  await online(function* (g) {
+    yield sys(NR.socket, INET, STREAM, 0);
+    yield sys(NR.connect, 0, ...loopback(g, port));
+    for (let i = 0; i < 100; i++) yield sys(NR.write, 0, 0x1_0000, total);
+  }, host);
+  await host.flush();
+  await ended;
+  expect(got).toBe(100 * total);
+});
+
 test('datagrams go both ways, between guests and to themselves', async () => {
   const seen = await online(function* (g, log) {
     yield sys(NR.socket, INET, DGRAM, 0);
