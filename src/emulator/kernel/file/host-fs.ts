@@ -11,30 +11,27 @@ import { type FileStat, isDirectory } from './stat.js';
 import { WatchedChanges } from './watched-changes.js';
 
 export class HostFileSystem implements FileSystem {
+  readonly type = 'ext4';
   readonly changes: FileSystemChanges;
   private readonly files: HostFiles;
 
-  /** `at`: where it is mounted. Paths are the same in the machine and for the gateway. `type`: what it is called. */
-  constructor(
-    { host: { files }, inotify }: Machine,
-    private readonly at = '/',
-    readonly type = 'ext4',
-  ) {
+  /** Paths are the same in the machine and for the gateway. */
+  constructor({ host: { files }, inotify }: Machine) {
     this.files = files;
-    const changes = new HostChanges(files, (path) => this.host(path));
+    const changes = new HostChanges(files);
     this.changes = new WatchedChanges(changes, inotify, (path) => this.lstat(path));
   }
 
   lstat(path: string): FileStat | number {
-    return this.files.lstat(this.host(path));
+    return this.files.lstat(path);
   }
 
   readlink(path: string): string | number {
-    return this.files.readlink(this.host(path));
+    return this.files.readlink(path);
   }
 
   statfs(path: string): FileSystemStat | number {
-    return this.files.statfs(this.host(path));
+    return this.files.statfs(path);
   }
 
   open({ opener: { machine }, fullPath: path, flags, mode, umask }: OpenFileRequest): OpenFile | number {
@@ -51,50 +48,42 @@ export class HostFileSystem implements FileSystem {
     if (isDirectory(stat)) return new HostDirectory(machine, shown, handle, path);
     return new HostFile(machine, shown, { handle, path, stat, isTruncated: (flags & O.TRUNC) !== 0 && !isNew });
   }
-
-  private host(path: string): string {
-    if (this.at === '/') return path;
-    return path === '/' ? this.at : this.at + path;
-  }
 }
 
 class HostChanges implements FileSystemChanges {
-  constructor(
-    private readonly files: HostFiles,
-    private readonly host: (path: string) => string,
-  ) {}
+  constructor(private readonly files: HostFiles) {}
 
   mkdir(path: string, mode: number, umask: number): number {
-    return this.files.mkdir(this.host(path), mode, umask);
+    return this.files.mkdir(path, mode, umask);
   }
   mknod(path: string, type: number, mode: number, umask: number): number {
-    return this.files.mknod(this.host(path), type, mode, umask);
+    return this.files.mknod(path, type, mode, umask);
   }
   rmdir(path: string): number {
-    return this.files.rmdir(this.host(path));
+    return this.files.rmdir(path);
   }
   unlink(path: string): number {
-    return this.files.unlink(this.host(path));
+    return this.files.unlink(path);
   }
   rename(from: string, to: string): number {
-    return this.files.rename(this.host(from), this.host(to));
+    return this.files.rename(from, to);
   }
   link(from: string, to: string): number {
-    return this.files.link(this.host(from), this.host(to));
+    return this.files.link(from, to);
   }
   symlink(target: string, path: string): number {
-    return this.files.symlink(target, this.host(path));
+    return this.files.symlink(target, path);
   }
   chmod(path: string, mode: number): number {
-    return this.files.chmod(this.host(path), mode);
+    return this.files.chmod(path, mode);
   }
   chown(path: string, uid: number, gid: number): number {
-    return this.files.chown(this.host(path), uid, gid);
+    return this.files.chown(path, uid, gid);
   }
   utimes(path: string, accessed: NewTime, modified: NewTime): number {
-    return this.files.utimes(this.host(path), accessed, modified);
+    return this.files.utimes(path, accessed, modified);
   }
   access(path: string, mode: number): number {
-    return this.files.access(this.host(path), mode);
+    return this.files.access(path, mode);
   }
 }

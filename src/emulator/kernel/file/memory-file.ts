@@ -19,39 +19,58 @@ const F_ADD_SEALS = 1033;
 const F_GET_SEALS = 1034;
 const FALLOC = { KEEP_SIZE: 1, PUNCH_HOLE: 2, ZERO_RANGE: 16 } as const;
 
-/** The bytes of a memfd and what is known of them: lives as long as something has it open or mapped. */
-class MemoryInode implements BackingFile {
-  readonly key: string;
+/** What a file in memory begins as. */
+export interface MemoryInodeParts {
+  /** As /proc shows it. */
   readonly path: string;
+  readonly device: number;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly links: number;
+  /** No seal can be added. */
+  readonly sealed: boolean;
+}
+
+/** The bytes of a file in memory and what is known of them: lives as long as something has it open, mapped or named. */
+export class MemoryInode implements BackingFile {
+  readonly key: string;
+  path: string;
   readonly device: number;
   readonly inode: number;
   seals: number;
   mode: number;
   uid: number;
   gid: number;
+  links: number;
+  accessed: bigint;
+  modified: bigint;
   private length = 0;
   private readonly pages = new Map<number, Uint8Array>();
 
   constructor(
     private readonly machine: Machine,
-    name: string,
-    owner: { readonly uid: number; readonly gid: number },
-    { sealed, mode }: { readonly sealed: boolean; readonly mode: number },
+    parts: MemoryInodeParts,
   ) {
     this.inode = machine.newWaitKey();
-    this.key = `memfd ${this.inode}`;
-    this.path = `/memfd:${name} (deleted)`;
-    this.device = 1;
-    this.seals = sealed ? SEAL.SEAL : 0;
-    this.mode = S.IFREG | mode;
-    this.uid = owner.uid;
-    this.gid = owner.gid;
+    this.key = `memory ${this.inode}`;
+    this.path = parts.path;
+    this.device = parts.device;
+    this.seals = parts.sealed ? SEAL.SEAL : 0;
+    this.mode = S.IFREG | parts.mode;
+    this.uid = parts.uid;
+    this.gid = parts.gid;
+    this.links = parts.links;
+    this.accessed = presentOf(machine);
+    this.modified = this.accessed;
   }
 
   stat(): FileStat {
-    const { inode, device, mode, length } = this;
+    const { inode, device, mode, length, links, accessed, modified } = this;
     const blocks = this.pages.size * (PAGE / 512);
-    return { ...anonymousStat(this.machine, inode, mode, this), device, links: 0, size: length, blocks };
+    const base = anonymousStat(this.machine, inode, mode, this);
+    return { ...base, device, links, size: length, blocks, accessed, modified, changed: modified };
   }
 
   size(): number {
@@ -78,6 +97,7 @@ class MemoryInode implements BackingFile {
       this.page(index).set(from.subarray(done, done + length), offset);
     });
     this.length = Math.max(this.length, at + total);
+    this.modified = presentOf(this.machine);
     return total;
   }
 
@@ -86,6 +106,7 @@ class MemoryInode implements BackingFile {
     if (size > this.length && this.seals & SEAL.GROW) return -EPERM;
     if (size < this.length) this.clear(size, this.length);
     this.length = size;
+    this.modified = presentOf(this.machine);
     return 0;
   }
 
@@ -126,13 +147,33 @@ class MemoryInode implements BackingFile {
   }
 }
 
+/** CLOCK_REALTIME in ns. */
+export function presentOf({ clock: { realtime } }: Machine): bigint {
+  return BigInt(realtime.seconds) * 1_000_000_000n + BigInt(realtime.nanoseconds);
+}
+
+/** utimensat(2) on something in memory. */
+export function setMemoryTimes(
+  machine: Machine,
+  target: { accessed: bigint; modified: bigint },
+  accessed: NewTime,
+  modified: NewTime,
+): void {
+  const now = presentOf(machine);
+  if (accessed !== undefined) target.accessed = accessed === 'now' ? now : accessed;
+  if (modified !== undefined) target.modified = modified === 'now' ? now : modified;
+}
+
 export class MemoryFile extends OpenFile {
   constructor(
     machine: Machine,
     flags: number,
     private readonly file: MemoryInode,
+    /** Where it was opened; undefined for a file without a name. */
+    path?: string,
   ) {
     super(machine, flags | O.LARGEFILE);
+    this.path = path;
   }
 
   name(): string {
@@ -216,9 +257,9 @@ export class MemoryFile extends OpenFile {
     return 0;
   }
 
-  /** Its times are the machine's start: nothing keeps others. */
-  override setTimes(_accessed: NewTime, _modified: NewTime): number {
-    return -EPERM;
+  override setTimes(accessed: NewTime, modified: NewTime): number {
+    setMemoryTimes(this.machine, this.file, accessed, modified);
+    return 0;
   }
 
   override fcntl(context: SyscallContext, command: number, argument: number): number {
@@ -248,6 +289,8 @@ export class MemoryFile extends OpenFile {
 }
 
 const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, HUGETLB: 4, NOEXEC_SEAL: 8, EXEC: 16 } as const;
+/** The kernel's own mount of tmpfs. */
+const MEMFD_DEVICE = 1;
 /** MFD_NAME_MAX_LEN: NAME_MAX without `memfd:`. */
 const NAME_MAX = 249;
 
@@ -262,7 +305,15 @@ function memfdCreate(context: SyscallContext): number {
   const { fsuid: uid, fsgid: gid } = process.credentials;
   const noExec = (flags & MFD.NOEXEC_SEAL) !== 0;
   const sealed = !(flags & MFD.ALLOW_SEALING) && !noExec;
-  const inode = new MemoryInode(machine, pathText(name), { uid, gid }, { sealed, mode: noExec ? 0o666 : 0o777 });
+  const inode = new MemoryInode(machine, {
+    path: `/memfd:${pathText(name)} (deleted)`,
+    device: MEMFD_DEVICE,
+    mode: noExec ? 0o666 : 0o777,
+    uid,
+    gid,
+    links: 0,
+    sealed,
+  });
   if (noExec) inode.seals |= SEAL.EXEC;
   return install(process, new MemoryFile(machine, O.RDWR, inode), (flags & MFD.CLOEXEC) !== 0);
 }

@@ -5,9 +5,9 @@ import { EBUSY, EEXIST, EFAULT, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EPER
 import { CAP, capable } from '../identity-checks.js';
 import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import type { FileSystemChanges } from './file-system.js';
-import { giveToGuest, mayChangeDirectory, openFile } from './open.js';
+import { directoryOf, giveToGuest, mayChangeDirectory, openFile } from './open.js';
 import { O } from './open-file.js';
-import { AT, isBelow, type Located, locateAt, locateText, parentOf, pathArgument } from './path-walk.js';
+import { AT, isBelow, type Located, locateAt, locateText, pathArgument } from './path-walk.js';
 import { mayRemove } from './permission.js';
 import { pathRenamed } from './renamed-paths.js';
 import { type FileStat, isDirectory, S, typeOf } from './stat.js';
@@ -92,8 +92,7 @@ function victim(context: SyscallContext, found: Located): FileStat | number {
   if (found.mount.fs.changes === undefined) return -EPERM;
   const refusal = mayChangeDirectory(context, found);
   if (refusal < 0) return refusal;
-  const parent = parentOf(found.path);
-  const directory = machine.mounts.find(parent).fs.lstat(parent, process);
+  const directory = directoryOf(machine, process, found.path);
   if (typeof directory === 'number') return directory;
   return mayRemove(machine, process, directory, found.stat) ? found.stat : -EPERM;
 }

@@ -19,7 +19,7 @@ import {
 import { block, type SyscallContext, type SyscallResult, type SyscallRow } from '../syscall-table.js';
 import type { Blocked } from '../wait.js';
 import { fifoAt } from './fifo.js';
-import type { Opener } from './file-system.js';
+import { innerPath, type Opener } from './file-system.js';
 import { install } from './file-table.js';
 import { O, type OpenFile } from './open-file.js';
 import { PathFile } from './path-file.js';
@@ -78,9 +78,16 @@ function create(context: Opener, found: Located, how: OpenHow): OpenFile | numbe
 export function mayChangeDirectory({ machine, process }: Opener, found: Located): number {
   const { changes, creationError } = found.mount.fs;
   if (changes === undefined) return creationError ?? -EACCES;
-  const directory = machine.mounts.find(parentOf(found.path)).fs.lstat(parentOf(found.path), process);
+  const directory = directoryOf(machine, process, found.path);
   if (typeof directory === 'number') return directory;
   return mayUse(machine, process, directory, MAY.WRITE | MAY.EXEC) ? 0 : -EACCES;
+}
+
+/** The directory that a name lies in. */
+export function directoryOf(machine: Machine, process: Process, path: string): FileStat | number {
+  const parent = parentOf(path);
+  const mount = machine.mounts.find(parent);
+  return mount.fs.lstat(innerPath(mount, parent), process);
 }
 
 /** The gateway creates as the server's user: a guest with other ids gets the file given. */

@@ -325,6 +325,22 @@ const cases: readonly Case[] = [
   },
 ]; // biome-ignore format: tables
 
+/** /dev/shm of the guest, against a directory of the host. */
+test('the file system in memory behaves like others', () => {
+  const calls: readonly Call[] = [
+    [NR.umask, 0o022], [NR.open, 'f', O.CREAT | O.RDWR | O.EXCL, 0o666], [NR.write, 3, 'contents', 8], [NR.open, 'f', O.CREAT | O.EXCL, 0o600], [NR.stat, 'f', A], [NR.mkdir, 'd', 0o777], [NR.mkdir, 'd', 0o777], [NR.open, 'd/x', O.CREAT | O.WRONLY, 0o600], [NR.open, 'd', O.RDWR], [NR.open, 'd', 0], [NR.open, 'f/x', 0],
+    [NR.open, 'no/x', O.CREAT, 0o600], [NR.symlink, 'f', 'l'], [NR.readlink, 'l', A + 256, 10], [NR.open, 'l', O.RDWR | O.TRUNC], [NR.fstat, 3, A + 512], [NR.link, 'f', 'hard'], [NR.stat, 'f', A + 768], [NR.unlink, 'f'], [NR.stat, 'hard', A + 1024], [NR.rename, 'hard', 'd/moved'], [NR.open, 'd/moved', 0], [NR.rmdir, 'd'],
+    [NR.rename, 'd', 'd/y'], [NR.mkdir, 'e', 0o700], [NR.rename, 'e', 'd'], [NR.rename, 'd', 'e'], [NR.open, 'e/moved', O.RDWR], [NR.write, 8, 'abc', 3], [NR.unlink, 'e/moved'], [NR.pread, 8, A + 300, 10, 0], [NR.fstat, 8, A + 1280], [NR.ftruncate, 8, 10_000], [NR.lseek, 8, 0, 2], [NR.chmod, 'e', 0o711], [NR.stat, 'e', A + 1536], [NR.unlink, 'e/x'],
+    [NR.rmdir, 'e'], [NR.rmdir, 'l'], [NR.unlink, 'l'], [NR.unlink, 'l'], [NR.creat, 'g', 0o640], [NR.truncate, 'g', 100], [NR.utimensat, CWD, 'g', B, 0], [NR.stat, 'g', A + 1792], [NR.access, 'g', 1], [NR.flock, 9, 2], [NR.fsync, 9], [NR.mknod, 'p', 0o010600, 0], [NR.open, 'p', O.RDWR], [NR.write, 10, 'x', 1], [NR.unlink, 'p'], [NR.readlink, 'g', A, 5],
+  ]; // biome-ignore format: a table
+  const sizes = [0, 512, 768, 1024, 1280, 1792].map((at) => ({ at: A + at + 48, length: 8 }));
+  const kinds = [0, 512, 768, 1024, 1280, 1536, 1792].map((at) => ({ at: A + at + 24, length: 4 }));
+  const links = [0, 512, 768, 1024, 1280, 1792].map((at) => ({ at: A + at + 16, length: 8 }));
+  const compare = [...sizes, ...kinds, ...links, { at: A + 256, length: 64 }, { at: A + 1792 + 72, length: 32 }];
+  const memory = [words(B, 1_000_000_000, 5, 1_100_000_000, 7)];
+  expectTwins({ runner, calls, compare, memory, guestDirectory: '/dev/shm' });
+});
+
 const NR_SETGROUPS = 116;
 const NR_SETRESUID = 117;
 const NR_SETRESGID = 119;

@@ -80,6 +80,8 @@ export interface Twin {
   readonly calls: readonly Call[];
   readonly compare?: readonly Region[];
   readonly runner: string;
+  /** Where the guest makes its calls instead of a directory of the host. */
+  readonly guestDirectory?: string;
 }
 
 const BASE = ScriptedSpace.BASE;
@@ -189,7 +191,7 @@ export function expectTwins(twin: Twin, look?: (directory: string) => unknown): 
     }) as [string, string];
     const laid = lay(twin);
     const expected = runNative(twin.runner, native, scratch, laid);
-    const actual = runScripted(guest, laid);
+    const actual = runScripted(twin.guestDirectory ?? guest, laid);
     const name = (results: readonly number[]): string[] =>
       results.map((result, i) => `${i}: ${twin.calls[i]?.join(' ')} = ${shown(result)}`);
     const differs = (_: unknown, i: number): boolean => actual.results[i] !== expected.results[i];
