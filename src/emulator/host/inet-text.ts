@@ -7,10 +7,6 @@ export function addressText({ bytes }: InetAddress): string {
   return groups.map((group) => group.toString(16)).join(':');
 }
 
-export function familyOf({ bytes }: InetAddress): 4 | 6 {
-  return bytes.length === 4 ? 4 : 6;
-}
-
 /** `text`: as Node tells it; a zone behind `%` is dropped. */
 export function addressOf(text: string, port: number): InetAddress {
   const plain = text.split('%')[0] ?? '';

@@ -12,7 +12,7 @@ const EFD_SEMAPHORE = 1;
 /** The counter's highest value; ULLONG_MAX itself cannot be written. */
 const HIGHEST = 0xffff_ffff_ffff_fffen;
 
-export class EventFile extends AnonymousFile {
+class EventFile extends AnonymousFile {
   constructor(
     machine: Machine,
     flags: number,

@@ -51,7 +51,7 @@ function sizeOf({ name }: Event): number {
   return HEADER + (name.length === 0 ? 0 : Math.ceil((name.length + 1) / HEADER) * HEADER);
 }
 
-export class InotifyFile extends AnonymousFile {
+class InotifyFile extends AnonymousFile {
   private events: Event[] = [];
   private readonly watches = new Map<number, Watch>();
   private nextWd = 1;

@@ -16,7 +16,7 @@ import { type IoResult, O, POLL, WAIT } from './open-file.js';
 const RECORD = 128;
 const SIGSET_BYTES = 8;
 
-export class SignalFile extends AnonymousFile {
+class SignalFile extends AnonymousFile {
   constructor(
     machine: Machine,
     flags: number,

@@ -18,7 +18,7 @@ const CLOCKS: ReadonlySet<number> = new Set([
   CLOCK.REALTIME, CLOCK.MONOTONIC, CLOCK.BOOTTIME, CLOCK.REALTIME_ALARM, CLOCK.BOOTTIME_ALARM,
 ]); // biome-ignore format: a list
 
-export class TimerFile extends AnonymousFile implements Bell {
+class TimerFile extends AnonymousFile implements Bell {
   /** Virtual monotonic ns of the first expiry that was not read yet; Infinity: disarmed or read. */
   private expires = NEVER;
   /** ns; 0: once. */

@@ -92,7 +92,7 @@ function claimedCredentials({ machine, process }: SyscallContext, data: DataView
 }
 
 /** A control buffer for recvmsg(2), at most `room` bytes of it used; what finds no room is lost, and the program is told (MSG_CTRUNC). */
-export interface PackedControl {
+interface PackedControl {
   readonly bytes: Uint8Array;
   readonly truncated: boolean;
 }

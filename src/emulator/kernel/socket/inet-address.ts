@@ -42,7 +42,7 @@ export function anywhere(domain: InetDomain): InetAddress {
   return { bytes: new Uint8Array(domain === AF.INET ? 4 : 16), port: 0 };
 }
 
-export function isAnywhere({ bytes }: InetAddress): boolean {
+function isAnywhere({ bytes }: InetAddress): boolean {
   return bytes.every((byte) => byte === 0);
 }
 

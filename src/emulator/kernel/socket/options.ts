@@ -13,7 +13,7 @@ interface OptionRow {
   /** `flag`: any number but 0 is 1. `buffer`: stored doubled, as the kernel's bookkeeping takes half. */
   readonly kind: 'int' | 'flag' | 'buffer';
   /** Families and types that have it; undefined: all. */
-  readonly only?: 'tcp' | 'udp' | 'inet' | 'inet6' | 'unix';
+  readonly only?: 'tcp' | 'inet' | 'inet6' | 'unix';
 }
 
 /** net.core.wmem_default, rmem_default. */
@@ -91,8 +91,6 @@ export class SocketOptions {
     switch (only) {
       case 'tcp':
         return inet && this.type === SOCK.STREAM;
-      case 'udp':
-        return inet && this.type === SOCK.DGRAM;
       case 'inet':
         return inet;
       case 'inet6':

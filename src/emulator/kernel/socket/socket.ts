@@ -4,9 +4,9 @@
  */
 import type { Machine } from '../../machine.js';
 import type { Thread } from '../../thread.js';
-import { EFAULT, EINVAL, ENOTCONN, EOPNOTSUPP } from '../errno.js';
+import { EFAULT, EINVAL } from '../errno.js';
 import { anonymousStat } from '../file/anonymous.js';
-import { type IoResult, O, OpenFile, POLL, WAIT } from '../file/open-file.js';
+import { type IoResult, O, OpenFile, POLL, type WAIT } from '../file/open-file.js';
 import type { FileStat } from '../file/stat.js';
 import type { SyscallContext } from '../syscall-table.js';
 import type { WaitKey } from '../wait.js';
@@ -159,7 +159,3 @@ export abstract class Socket extends OpenFile {
     }
   }
 }
-
-/** Answers of socket types that have no connections. */
-export const NO_CONNECTIONS = { listen: -EOPNOTSUPP, accept: -EOPNOTSUPP, peer: -ENOTCONN } as const;
-export { WAIT };

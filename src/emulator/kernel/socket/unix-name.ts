@@ -14,7 +14,7 @@ const FAMILY = 2;
 const PATH_MAX = 108;
 
 /** What an address names: a path, an abstract name, or nothing (only the family: a name is to be chosen). */
-export type UnixAddress =
+type UnixAddress =
   | { readonly kind: 'path'; readonly path: Uint8Array }
   | { readonly kind: 'abstract'; readonly bytes: Uint8Array }
   | { readonly kind: 'none' };

@@ -3,7 +3,7 @@ import type { Machine } from '../../machine.js';
 import { EADDRINUSE, ECONNREFUSED, EINVAL, ENOTCONN } from '../errno.js';
 import type { SyscallContext } from '../syscall-table.js';
 import { AF, SO, SOL_SOCKET } from './constants.js';
-import { READABLE, Socket } from './socket.js';
+import { Socket } from './socket.js';
 import { abstractKey, parseUnixAddress, type UnixName, unixAddress } from './unix-name.js';
 import { bindPath, bindPathAgain, findPath } from './unix-path.js';
 
@@ -73,11 +73,6 @@ export abstract class UnixSocket extends Socket {
   /** Bytes that messages on their way may take. */
   protected get sendBuffer(): number {
     return this.options.number(SOL_SOCKET, SO.SNDBUF);
-  }
-
-  /** Something came, or the other side changed. */
-  notify(events = READABLE): void {
-    this.changed(events);
   }
 
   protected forgetName(): void {
