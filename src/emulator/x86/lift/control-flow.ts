@@ -34,7 +34,7 @@ function farPointer(b: Lifter): [Value, Value] {
 /** JMP. */
 function jmp(b: Lifter): void {
   if (b.insn.isJmpFarIndirect) return b.jumpIndirect(farPointer(b)[1], 'jump.to');
-  if (b.isRegister(0) || b.isMemory(0)) return b.jumpIndirect(b.read(0), 'jump.to');
+  if (b.isRegister(0) || b.isMemory(0)) return b.jumpIndirect(b.extendU(b.read(0)), 'jump.to');
   b.jump(b.branchTarget);
 }
 
@@ -42,7 +42,7 @@ function jmp(b: Lifter): void {
 function call(b: Lifter): void {
   if (b.insn.isCallFarIndirect) return callFar(b);
   const indirect = b.isRegister(0) || b.isMemory(0);
-  const target = indirect ? b.read(0) : undefined;
+  const target = indirect ? b.extendU(b.read(0)) : undefined;
   b.push(b.i64(b.nextIp));
   if (target === undefined) b.callTo(b.branchTarget);
   else b.jumpIndirect(target, 'call.to');

@@ -41,7 +41,11 @@ function lea(b: Lifter): void {
 /** PUSH: of rsp, the old value. */
 function push(b: Lifter): void {
   const size = b.insn.stackPointerIncrement === -2 ? 2 : 8;
-  if (b.isRegister(0) || b.isMemory(0)) return b.push(b.readSized(0, b.isSegment(0) ? 4 : size), size);
+  if (b.isSegment(0)) {
+    const selector = b.readSized(0, 4);
+    return b.push(size === 8 ? b.extendU(selector) : selector, size);
+  }
+  if (b.isRegister(0) || b.isMemory(0)) return b.push(b.readSized(0, size), size);
   b.push(b.immediate(0, size), size);
 }
 
