@@ -9,7 +9,7 @@ import { PROT, VMA, type Vma } from '../emulator/memory/vma.js';
 import type { Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
 import { REGISTERS, SLOT } from '../register-set.js';
-import type { Pid, Tid } from '../types.js';
+import { type Pid, TASK_SIZE, type Tid } from '../types.js';
 import type { HostProcess, HostSpace, HostThread, HostVma, StepEnd } from '../uprobes/port.js';
 import { readRegister } from './registers.js';
 
@@ -71,6 +71,8 @@ function viewOf<Key extends object, View>(views: WeakMap<Key, View>, key: Key, m
 }
 
 export class ThreadView implements HostThread {
+  private agent: { readonly tid: Tid; readonly machine: AgentMachine } | undefined;
+
   constructor(
     private readonly port: UprobesPort,
     readonly own: Thread,
@@ -131,6 +133,8 @@ export class ThreadView implements HostThread {
   readRegister(number: number): bigint | undefined {
     const row = REGISTERS[number];
     if (row === undefined || row.bits > 64) return undefined;
+    // Conditions ask for these at every hit.
+    if (row.slot !== undefined && row.bits === 64) return this.own.cpu.big(row.slot);
     const value = Buffer.alloc(8);
     readRegister(this.machine, this.own, row, value.subarray(0, row.bits / 8));
     return value.readBigUInt64LE();
@@ -166,7 +170,19 @@ export class ThreadView implements HostThread {
   }
 
   agentMachine(): AgentMachine {
-    return this.port.parts.agentMachine(this.own);
+    // A thread takes another tid when it execs for its leader.
+    if (this.agent?.tid !== this.own.tid) this.agent = { tid: this.own.tid, machine: this.newAgentMachine() };
+    return this.agent.machine;
+  }
+
+  private newAgentMachine(): AgentMachine {
+    return {
+      ...this.port.parts.agentMachine(this.own),
+      readRegister: (number) => this.readRegister(number),
+      readMemory: (address, into) => {
+        return address < TASK_SIZE && this.port.space(this.own.process).read(Number(address), into) === into.length;
+      },
+    };
   }
 
   private get machine(): Machine {
