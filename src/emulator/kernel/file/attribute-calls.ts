@@ -27,7 +27,7 @@ function namedTarget(found: Located | number): Target | number {
   if (typeof found === 'number') return found;
   const { stat, mount, inner, file } = found;
   if (stat === undefined) return -ENOENT;
-  if (file !== undefined && file.path === undefined) return openTarget(file);
+  if (file?.isNameless) return openTarget(file);
   const { changes } = mount.fs;
   if (changes === undefined) return -EPERM;
   return {

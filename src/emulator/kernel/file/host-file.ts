@@ -2,12 +2,12 @@
 import type { HostFiles } from '../../host/host.js';
 import type { Machine } from '../../machine.js';
 import type { BackingFile } from '../../memory/backing-file.js';
-import { EFAULT, EINVAL, ENOTTY, ENXIO } from '../errno.js';
+import { EACCES, EFAULT, EINVAL, ENOTTY, ENXIO } from '../errno.js';
 import type { SyscallContext, SyscallResult } from '../syscall-table.js';
-import type { NewTime } from './file-system.js';
+import type { NewTime, Opener } from './file-system.js';
 import { tellClosed, tellOpen } from './inotify-news.js';
 import { IN } from './inotify-table.js';
-import { O, OpenFile } from './open-file.js';
+import { O, OpenFile, statusFlags } from './open-file.js';
 import type { FileStat } from './stat.js';
 
 export interface OpenedHostFile {
@@ -15,6 +15,8 @@ export interface OpenedHostFile {
   /** Absolute, in the machine and for the gateway. */
   readonly path: string;
   readonly stat: FileStat;
+  /** Open flags: they say what the handle may do. */
+  readonly flags: number;
   /** Opened with O_TRUNC. */
   readonly isTruncated: boolean;
 }
@@ -117,12 +119,16 @@ export class HostFile extends OpenFile {
   private readonly file: HostBacking;
   override path: string;
   private readonly isTruncated: boolean;
+  private readonly opened: OpenedHostFile;
   private isAnnounced = false;
 
-  constructor(machine: Machine, flags: number, opened: OpenedHostFile) {
+  /** `again`: the file of an earlier open that this one shares. */
+  constructor(machine: Machine, flags: number, opened: OpenedHostFile, again?: HostBacking) {
     super(machine, flags);
     this.path = opened.path;
-    this.file = new HostBacking(machine.host.files, opened, () => this.name());
+    this.opened = opened;
+    this.file = again ?? new HostBacking(machine.host.files, opened, () => this.name());
+    again?.retain();
     if (opened.isTruncated) machine.pageCache.truncated(this.file.key, 0);
     this.isTruncated = opened.isTruncated;
   }
@@ -134,9 +140,24 @@ export class HostFile extends OpenFile {
   }
 
   name(): string {
+    return this.isNameless ? `${this.path} (deleted)` : this.path;
+  }
+
+  override get isNameless(): boolean {
     const stat = this.stat();
-    const gone = typeof stat === 'number' || stat.links === 0;
-    return gone ? `${this.path} (deleted)` : this.path;
+    return typeof stat === 'number' || stat.links === 0;
+  }
+
+  /** A file whose name is gone: Node opens it no more, so the rights are those of the first open. */
+  override reopen({ machine }: Opener, flags: number): OpenFile | number {
+    const again = new HostFile(machine, statusFlags(flags), { ...this.opened, isTruncated: false }, this.file);
+    const held = this.opened.flags & O.ACCMODE;
+    const writes = again.writable || (flags & O.TRUNC) !== 0;
+    const isMore = (again.readable && held === O.WRONLY) || (writes && held === O.RDONLY);
+    if (!isMore && flags & O.TRUNC) again.truncate(0);
+    if (!isMore) return again;
+    again.release();
+    return -EACCES;
   }
 
   stat(): FileStat | number {

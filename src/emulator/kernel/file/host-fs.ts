@@ -46,7 +46,7 @@ export class HostFileSystem implements FileSystem {
     }
     const shown = statusFlags(flags);
     if (isDirectory(stat)) return new HostDirectory(machine, shown, handle, path);
-    return new HostFile(machine, shown, { handle, path, stat, isTruncated: (flags & O.TRUNC) !== 0 && !isNew });
+    return new HostFile(machine, shown, { handle, path, stat, flags, isTruncated: (flags & O.TRUNC) !== 0 && !isNew });
   }
 }
 

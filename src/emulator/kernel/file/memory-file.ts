@@ -180,6 +180,10 @@ export class MemoryFile extends OpenFile {
     return this.file.path;
   }
 
+  override get isNameless(): boolean {
+    return this.file.links === 0;
+  }
+
   stat(): FileStat {
     return this.file.stat();
   }

@@ -182,7 +182,7 @@ function link(
   if (from.stat === undefined) return -ENOENT;
   const to = freeName(context, toDirectory, toPath);
   if (typeof to === 'number') return to;
-  if (from.file !== undefined && from.file.path === undefined) return -EXDEV;
+  if (from.file?.isNameless) return from.file.path === undefined ? -EXDEV : -ENOENT;
   if (from.mount !== to.mount) return -EXDEV;
   if (isDirectory(from.stat)) return -EPERM;
   return changesOf(to).link(from.inner, to.inner);

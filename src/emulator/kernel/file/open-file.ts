@@ -154,6 +154,11 @@ export abstract class OpenFile {
     return '';
   }
 
+  /** No path leads to it (any more). */
+  get isNameless(): boolean {
+    return this.path === undefined;
+  }
+
   /** What open(2) of /proc/PID/fd/N makes of a file without a name: -ENXIO for those that cannot be opened again. */
   reopen(_opener: Opener, _flags: number): OpenFile | number {
     return -ENXIO;

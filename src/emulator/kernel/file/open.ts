@@ -117,7 +117,7 @@ function openExisting(context: Opener, found: Located, stat: FileStat, how: Open
   if (refusal < 0) return refusal;
   if (typeOf(stat) === S.IFIFO && found.file === undefined)
     return openFifo(context, fifoAt(context.machine, stat, found.path), flags);
-  if (found.file !== undefined && found.file.path === undefined) return found.file.reopen(context, flags);
+  if (found.file?.isNameless) return found.file.reopen(context, flags);
   return ask(context, found, how);
 }
 

@@ -121,7 +121,14 @@ function descriptorLink({ viewer, process }: Looked, file: OpenFile): LinkNode {
   const name = file.name();
   const target = file.path === undefined ? name : shownPath(name, viewer.fs.root);
   const mode = (file.readable ? 0o500 : 0) | (file.writable ? 0o300 : 0);
-  return { kind: 'link', mode, owner: ownerOf(process), size: LINK_BYTES, target, jump: file.path ?? file };
+  return {
+    kind: 'link',
+    mode,
+    owner: ownerOf(process),
+    size: LINK_BYTES,
+    target,
+    jump: file.isNameless || file.path === undefined ? file : file.path,
+  };
 }
 
 function descriptorInfo({ machine, process }: Looked, file: OpenFile, fd: number): TextNode {

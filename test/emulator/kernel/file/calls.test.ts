@@ -304,6 +304,14 @@ const cases: readonly Case[] = [
     compare: [{ at: A, length: 64 }, { at: B + 16, length: 8 }, { at: B + 24, length: 4 }, { at: B + 48, length: 8 }, { at: B + 256 + 24, length: 4 }],
   },
   {
+    name: 'a deleted file opened again',
+    calls: [
+      [NR.open, 'file', O.RDWR], [NR.unlink, 'file'], [NR.open, '/proc/self/fd/3', 0], [NR.read, 4, A, 4], [NR.lseek, 3, 0, 1], [NR.open, '/dev/fd/3', O.RDWR | O.APPEND], [NR.write, 5, 'more', 4], [NR.pread, 3, A + 16, 20, 0], [NR.stat, '/proc/self/fd/3', B], [NR.open, '/proc/self/fd/3', O.WRONLY | O.TRUNC], [NR.lseek, 3, 0, 2], [NR.close, 3],
+      [NR.write, 6, 'x', 1], [NR.pread, 4, A + 48, 5, 0], [NR.truncate, '/proc/self/fd/4', 3], [NR.lseek, 4, 0, 2], [NR.mkdir, 'gone', 0o700], [NR.open, 'gone', 0], [NR.rmdir, 'gone'], [NR.open, 'file', 0], [NR.chmod, '/proc/self/fd/4', 0o600], [NR.fstat, 4, B + 256], [NR.linkat, CWD, '/proc/self/fd/4', CWD, 'back', 0x400],
+    ],
+    compare: [{ at: A, length: 64 }, { at: B + 16, length: 12 }, { at: B + 48, length: 8 }, { at: B + 256 + 24, length: 4 }],
+  },
+  {
     name: 'pipes opened again',
     calls: [
       [NR.pipe2, A, 0], [NR.write, 4, 'abc', 3], [NR.open, '/proc/self/fd/3', 0], [NR.close, 4], [NR.read, 5, A + 16, 10], [NR.read, 5, A, 10], [NR.open, '/dev/fd/3', 0], [NR.read, 4, A, 10], [NR.open, '/proc/self/fd/3', O.WRONLY | O.NONBLOCK], [NR.write, 6, 'x', 1], [NR.read, 3, A + 32, 5],
