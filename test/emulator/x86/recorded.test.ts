@@ -91,7 +91,9 @@ function digestOf(code: Uint8Array, tier: Tier): string {
 
 describe.each(['interp', 'compile'] as const)('%s', (tier) => {
   describe.each(['vector', 'x87', 'v3'])('%s', (name) => {
-    test.each(table(name))('$text', ({ code, digest }) => {
+    // Compiling takes longer than running: a third of the rows shows what the code generator does with such ops.
+    const rows = table(name).filter((_, i) => tier === 'interp' || i % 3 === 0);
+    test.each(rows)('$text', ({ code, digest }) => {
       expect(digestOf(code, tier)).toBe(digest);
     });
   });
