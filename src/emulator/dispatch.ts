@@ -54,9 +54,15 @@ function breakpoint(machine: Machine, thread: Thread): void {
   if (answer === 'stop') return machine.postStop({ kind: 'breakpoint', thread });
   if (answer !== 'program') return handleExit(machine, thread, answer);
   machine.account(thread, 1);
-  machine.abi.passBreakpoint(thread.cpu);
+  machine.abi.passBreakpoint(thread.cpu, (address) => fetchedByte(machine, thread, address));
   thread.lastFault = { trapNumber: TRAP_BREAKPOINT, errorCode: 0, address: thread.lastFault.address };
   forceSignal(machine, thread, kernelInfo(SIGNAL.TRAP));
+}
+
+/** As decoding sees it; undefined where nothing can be fetched. */
+function fetchedByte({ physical }: Machine, { process }: Thread, address: number): number | undefined {
+  const at = process.space.fetch(address);
+  return typeof at === 'number' ? physical.u8[at] : undefined;
 }
 
 function fault(machine: Machine, thread: Thread, found: FaultSignal): void {

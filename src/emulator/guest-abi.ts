@@ -51,7 +51,7 @@ export interface GuestAbi {
   /** Moves the thread back onto its `syscall` instruction with this number. */
   restart(cpu: CpuState, nr: number): void;
   /** The thread executed its own breakpoint instruction. */
-  passBreakpoint(cpu: CpuState): void;
+  passBreakpoint(cpu: CpuState, byteAt: (address: number) => number | undefined): void;
   setStack(cpu: CpuState, stack: number): void;
   /** The register that thread-local storage is found with (fs), and the other base (gs). */
   setThreadPointer(cpu: CpuState, base: number): void;

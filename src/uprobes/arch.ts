@@ -33,6 +33,8 @@ export interface DisplacedStep {
 export interface Arch<Insn extends AnalyzedInsn = AnalyzedInsn> {
   /** The byte of a breakpoint instruction. */
   readonly breakpoint: number;
+  /** Do these bytes begin with a breakpoint instruction, whatever stands in front of its byte? */
+  isBreakpoint(bytes: Uint8Array): boolean;
   readonly maxInsnLength: number;
   /** Bytes of an XOL slot: the longest copy and its return jump. */
   readonly slotSize: number;

@@ -43,13 +43,14 @@ function arrive(core: Core, thread: HostThread): HookAnswer {
   return hit(core, core.task(thread), probepoint);
 }
 
-const one = new Uint8Array(1);
+const fetched = new Uint8Array(16);
 
 /** No breakpoint of ours is here: the program's own, one that has just gone, or the program has jumped into a slot. */
 function stray(core: Core, thread: HostThread): HookAnswer {
   const { space } = thread.process;
   if (space.inXolHole(thread.ip)) return { kind: 'fault', fault: core.arch.illegal(thread.ip) };
-  if (space.read(thread.ip, one) === 1 && one[0] === core.arch.breakpoint) return 'program';
+  const bytes = fetched.subarray(0, space.read(thread.ip, fetched));
+  if (core.arch.isBreakpoint(bytes)) return 'program';
   core.statistics.stale++;
   return 'resume';
 }

@@ -20,6 +20,9 @@ const ARGUMENTS = [GPR.RDI, GPR.RSI, GPR.RDX, GPR.R10, GPR.R8, GPR.R9].map((n) =
 const RAX = SLOT.GPR + 8 * GPR.RAX;
 const RCX = SLOT.GPR + 8 * GPR.RCX;
 const R11 = SLOT.GPR + 8 * GPR.R11;
+const INT3 = 0xcc;
+/** Bytes of the longest instruction. */
+const MAX_LENGTH = 15;
 /** Bytes of `syscall`. */
 const SYSCALL_LENGTH = 2;
 /** IF and the bit that is always one. */
@@ -51,6 +54,14 @@ function enterSyscall(cpu: CpuState, flags: FlagAccess): void {
 function syscall(cpu: CpuState, args: number[]): number {
   for (let i = 0; i < 6; i++) args[i] = cpu.signed(ARGUMENTS[i] as number);
   return cpu.int(SLOT.ORIG_RAX);
+}
+
+/** There may be prefixes in front of the int3, which mean nothing. */
+function passBreakpoint(cpu: CpuState, byteAt: (address: number) => number | undefined): void {
+  const { rip } = cpu;
+  let at = rip;
+  while (at < rip + MAX_LENGTH && byteAt(at) !== INT3) at++;
+  cpu.rip = at < rip + MAX_LENGTH ? at + 1 : rip + 1;
 }
 
 function restart(cpu: CpuState, nr: number): void {
@@ -86,9 +97,7 @@ export function linuxX86Abi(flags: FlagAccess, avx = false): GuestAbi {
     result: (cpu) => cpu.signed(RAX),
     setResult: (cpu, value) => cpu.setNum(RAX, value),
     restart,
-    passBreakpoint: (cpu) => {
-      cpu.rip = cpu.rip + 1;
-    },
+    passBreakpoint,
     setStack: (cpu, stack) => {
       cpu.rsp = stack;
     },

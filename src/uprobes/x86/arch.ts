@@ -18,8 +18,15 @@ import {
 } from './displace.js';
 import { emulate } from './emulate.js';
 
+const INT3 = 0xcc;
+/** Legacy prefixes (SDM vol. 2A, 2.1.1) and REX. */
+const PREFIXES: ReadonlySet<number> = new Set([
+  0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf2, 0xf3, ...Array.from({ length: 16 }, (_, low) => 0x40 + low),
+]); // biome-ignore format: a list
+
 export const X86_64: Arch<X86Insn> = {
-  breakpoint: 0xcc,
+  breakpoint: INT3,
+  isBreakpoint: (bytes) => bytes.find((byte) => !PREFIXES.has(byte)) === INT3,
   maxInsnLength: MAX_INSN_LENGTH,
   slotSize: SLOT_SIZE,
   analyze,
