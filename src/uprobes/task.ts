@@ -36,11 +36,11 @@ export const RUNNING: TaskState = { name: 'running' };
 type StateName = TaskState['name'];
 
 const FOLLOWS: Record<StateName, ReadonlySet<StateName>> = {
-  running: new Set<StateName>(['handling', 'parked', 'slotWait']),
+  running: new Set<StateName>(['handling', 'parked']),
   handling: new Set<StateName>(['running', 'parked', 'slotWait', 'sstep', 'inline', 'boosted']),
   parked: new Set<StateName>(['handling', 'running']),
   slotWait: new Set<StateName>(['running']),
-  sstep: new Set<StateName>(['sstepAck', 'sstepTrapped', 'running']),
+  sstep: new Set<StateName>(['sstepAck', 'sstepTrapped']),
   sstepAck: new Set<StateName>(['running']),
   sstepTrapped: new Set<StateName>(['running']),
   inline: new Set<StateName>(['running']),

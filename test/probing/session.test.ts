@@ -1,5 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { elfFunctions } from '../../src/probing/elf-symbols.js';
 import { argument, ProbeSession, returnValue, SpawnError } from '../../src/probing/probe-session.js';
@@ -169,6 +171,50 @@ test.each([DYNAMIC, STATIC])(
     expect([sold, announced[0]]).toEqual([5, 5]);
   },
 );
+
+test('as many calls of library functions in a system program as gdb counts on the processor', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'empty-'));
+  const environment = { LC_ALL: 'C' };
+  const counted = (name: string): number => {
+    const commands = [
+      'set debuginfod enabled off',
+      'set startup-with-shell off',
+      'set pagination off',
+      'catch load libc.so',
+      'run',
+      `break *${name}`,
+      'ignore 2 100000000',
+      'continue',
+      'info breakpoints',
+    ];
+    const script = commands.flatMap((command) => ['-ex', command]);
+    const text = execFileSync('gdb', ['-nx', '-q', '-batch', ...script, '--args', '/bin/ls', folder], {
+      encoding: 'utf8',
+      env: environment,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return Number(/already hit (\d+) time.*\n.*ignore next/.exec(text)?.[1] ?? 0);
+  };
+  const session = ProbeSession.spawn({
+    argv: ['/bin/ls', folder],
+    environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    machine: { maxMemory: 1 << 28, network: false, fastSleep: true },
+  });
+  const hits = new Map<string, number>();
+  const names = ['malloc', 'free'];
+  for (const name of names) {
+    session.probe(`libc:${name}`, {
+      handler() {
+        hits.set(name, (hits.get(name) ?? 0) + 1);
+        return 'continue';
+      },
+    });
+  }
+  await session.run();
+  expect(hits.get('malloc')).toBeGreaterThan(10);
+  expect(names.map((name) => [name, hits.get(name)])).toEqual(names.map((name) => [name, counted(name)]));
+  rmdirSync(folder);
+});
 
 test('a probe that is removed on the way, and what is no place', async () => {
   const session = spawn(STATIC);
