@@ -202,7 +202,9 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   /** A slice may begin within a block: no region shall be made for its rest. */
   private begin(cpu: CpuState, code: SpaceCode): Next {
-    return cpu.rip === this.endedAt && code.findRegion(cpu.rip) === undefined ? this.interpret(cpu, code) : 0;
+    const ip = cpu.rip;
+    if (code.findRegion(ip) !== undefined) return 0;
+    return this.tiering.tier === 'compile' && ip !== this.endedAt ? 0 : this.interpret(cpu, code);
   }
 
   /** There is no code at ip in the jump cache. */
@@ -220,6 +222,10 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   /** Compiled code cannot go on at ip: the interpreter does, to the end of the block at least. */
   private interpret(cpu: CpuState, code: SpaceCode): Next {
+    const ip = cpu.rip;
+    // Not a block of its own for the rest: in long straight code all that follow would be cut differently, too.
+    const outer = code.find(ip, false) === undefined ? code.containing(ip) : undefined;
+    if (outer !== undefined) return this.store.codeAt(outer, ip);
     const block = this.blockAt(cpu, code, false);
     return 'kind' in block ? block : block.start;
   }

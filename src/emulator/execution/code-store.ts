@@ -44,6 +44,11 @@ export class CodeStore {
     return block;
   }
 
+  /** Where the code of the block's instruction at `ip` begins. */
+  codeAt(block: Block, ip: number): number {
+    return this.encoder.find(block.start, block.codeEnd, ip);
+  }
+
   /** Executions until the block is hot (again). */
   setCounter(block: Block, executions: number): void {
     this.encoder.setCounter(block.code, executions);

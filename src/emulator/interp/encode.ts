@@ -3,11 +3,15 @@ import { SLOT } from '../../register-set.js';
 import { STATE } from '../cpu-state.js';
 import type { IrBlock, IrInsn, IrOp } from '../ir/ir.js';
 import type { Value } from '../ir/op-builder.js';
+import { opNamed } from '../ir/ops.js';
 import type { Subroutine } from '../ir/subroutine.js';
 import type { PhysicalMemory } from '../memory/physical.js';
 import { FIRST_SUBROUTINE, IMMEDIATE_OPCODE, OWN, RECORD_BYTES } from './opcodes.js';
 
 const NONE = -1;
+/** Their 16 bytes follow the record. */
+const V128_CONST = opNamed('v128.const');
+const SHUFFLE = opNamed('i8x16.shuffle');
 
 export class InterpreterEncoder {
   private at = 0;
@@ -46,6 +50,18 @@ export class InterpreterEncoder {
     for (const insn of block.insns) this.insn(insn);
     this.number(OWN.END, 0, 0, 0, block.end);
     return this.at;
+  }
+
+  /** The record of the instruction at `ip` in the code from `from` to `end`. Throws when it is not there. */
+  find(from: number, end: number, ip: number): number {
+    const { u32 } = this.physical;
+    for (let at = from; at < end; at += RECORD_BYTES) {
+      const word = at >>> 2;
+      const opcode = (u32[word] as number) & 0xffff;
+      if (opcode === OWN.INSN && u32[word + 2] === ip % 0x1_0000_0000) return at;
+      if (opcode === V128_CONST.number || opcode === SHUFFLE.number) at += RECORD_BYTES;
+    }
+    throw new Error(`no instruction at ${ip.toString(16)} in the code at ${from.toString(16)}`);
   }
 
   /** Sets the counter of a block whose code at `at` begins with one. */
