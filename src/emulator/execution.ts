@@ -76,10 +76,12 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   private compiled = 0;
   /** Where fuel ran out last. */
   private endedAt = -1;
+  private readonly model: Model;
 
   constructor(private readonly config: ExecutionConfig) {
     this.physical = config.physical;
     this.arch = config.arch;
+    this.model = config.model ?? 'base';
     this.runtime = createRuntime(config.arch, config.physical);
     this.store = new CodeStore(
       new InterpreterEncoder(config.physical, config.arch.subroutines, this.runtime.subroutine),
@@ -223,9 +225,13 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   /** Compiled code cannot go on at ip: the interpreter does, to the end of the block at least. */
   private interpret(cpu: CpuState, code: SpaceCode): Next {
     const ip = cpu.rip;
-    // Not a block of its own for the rest: in long straight code all that follow would be cut differently, too.
-    const outer = code.find(ip, false) === undefined ? code.containing(ip) : undefined;
-    if (outer !== undefined) return this.store.codeAt(outer, ip);
+    if (code.find(ip, false) === undefined) {
+      // Not a block of its own for the rest: in long straight code all that follow would be cut differently, too.
+      for (const block of code.around(ip)) {
+        const at = this.store.codeAt(block, ip);
+        if (at !== undefined) return at;
+      }
+    }
     const block = this.blockAt(cpu, code, false);
     return 'kind' in block ? block : block.start;
   }
@@ -251,12 +257,18 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   private irAt(code: SpaceCode, ip: number, lift: boolean): IrBlock | undefined {
     const known = code.find(ip, false);
-    if (known !== undefined || !lift) return known?.ir;
-    if (ip < 0 || ip >= USER_END || code.space.hasSwbp(ip)) return undefined;
+    if (known !== undefined) return this.irOf(known);
+    if (!lift || ip < 0 || ip >= USER_END || code.space.hasSwbp(ip)) return undefined;
     const found = this.findOrLift(code, ip, false);
     if ('why' in found) return undefined;
     code.add(found);
-    return found.ir;
+    return this.irOf(found);
+  }
+
+  private irOf({ ip, bytes }: Block): IrBlock {
+    const lifted = this.arch.lift(bytes, ip, { limit: BLOCK_LIMIT, model: this.model });
+    if (lifted.kind !== 'block') throw new Error(`the block at ${ip.toString(16)} cannot be lifted again`);
+    return lifted.block;
   }
 
   private lastTarget(code: SpaceCode, ip: number): number | undefined {
@@ -284,7 +296,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   }
 
   private lift(space: ExecutionSpace, ip: number, head: Uint8Array, single: boolean): Block | FetchFault {
-    const model = this.config.model ?? 'base';
+    const { model } = this;
     const options = { limit: single ? 1 : BLOCK_LIMIT, model };
     let lifted = this.arch.lift(head, ip, options);
     if (lifted.kind === 'truncated') {

@@ -1,5 +1,7 @@
-/** Code that the interpreter can run: a basic block, found by address and bytes, shared by all address spaces where these bytes are fetched there. */
-import type { IrBlock } from '../ir/ir.js';
+/**
+ * Code that the interpreter can run: a basic block, found by address and bytes, shared by all address spaces where these bytes are fetched there. Its IR
+ * is not kept: the few blocks that turn hot are lifted once more.
+ */
 import type { SpaceCode } from './space-code.js';
 
 export interface Block {
@@ -16,7 +18,6 @@ export interface Block {
   readonly start: number;
   /** Behind its last record. */
   readonly codeEnd: number;
-  readonly ir: IrBlock;
   /** The address spaces that have it in their tables. */
   readonly users: Set<SpaceCode>;
 }

@@ -35,7 +35,7 @@ export class CodeStore {
     this.at = this.encoder.encode(ir, code, hotAfter);
     const start = hotAfter > 0 ? code + RECORD_BYTES : code;
     const place = { code, start, codeEnd: this.at };
-    const block: Block = { ip: ir.ip, end: ir.end, bytes: ir.bytes, single, ...place, ir, users: new Set() };
+    const block: Block = { ip: ir.ip, end: ir.end, bytes: ir.bytes, single, ...place, users: new Set() };
     this.made++;
     const others = this.byAddress.get(ir.ip);
     if (others === undefined) this.byAddress.set(ir.ip, [block]);
@@ -44,8 +44,8 @@ export class CodeStore {
     return block;
   }
 
-  /** Where the code of the block's instruction at `ip` begins. */
-  codeAt(block: Block, ip: number): number {
+  /** Where the code of the block's instruction at `ip` begins; undefined when none does there. */
+  codeAt(block: Block, ip: number): number | undefined {
     return this.encoder.find(block.start, block.codeEnd, ip);
   }
 

@@ -30,12 +30,10 @@ export class SpaceCode {
     return this.table(single).get(ip);
   }
 
-  /** A block that has an instruction at `ip`, if it only begins before it. */
-  containing(ip: number): Block | undefined {
-    for (const block of this.pages.get(Math.floor(ip / PAGE)) ?? []) {
-      if (!block.single && block.ip < ip && ip < block.end && startsInsn(block, ip)) return block;
-    }
-    return undefined;
+  /** The blocks that begin before `ip` and end behind it. */
+  around(ip: number): Block[] {
+    const here = this.pages.get(Math.floor(ip / PAGE)) ?? [];
+    return [...here].filter((block) => !block.single && block.ip < ip && ip < block.end);
   }
 
   add(block: Block): void {
@@ -121,10 +119,6 @@ export class SpaceCode {
   private table(single: boolean): Map<number, Block> {
     return single ? this.singles : this.blocks;
   }
-}
-
-function startsInsn({ ir }: Block, ip: number): boolean {
-  return ir.insns.some((insn) => insn.ip === ip);
 }
 
 type ByPage<T> = Map<number, Set<T>>;

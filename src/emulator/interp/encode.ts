@@ -52,8 +52,8 @@ export class InterpreterEncoder {
     return this.at;
   }
 
-  /** The record of the instruction at `ip` in the code from `from` to `end`. Throws when it is not there. */
-  find(from: number, end: number, ip: number): number {
+  /** The record of the instruction at `ip` in the code from `from` to `end`. */
+  find(from: number, end: number, ip: number): number | undefined {
     const { u32 } = this.physical;
     for (let at = from; at < end; at += RECORD_BYTES) {
       const word = at >>> 2;
@@ -61,7 +61,7 @@ export class InterpreterEncoder {
       if (opcode === OWN.INSN && u32[word + 2] === ip % 0x1_0000_0000) return at;
       if (opcode === V128_CONST.number || opcode === SHUFFLE.number) at += RECORD_BYTES;
     }
-    throw new Error(`no instruction at ${ip.toString(16)} in the code at ${from.toString(16)}`);
+    return undefined;
   }
 
   /** Sets the counter of a block whose code at `at` begins with one. */

@@ -75,9 +75,10 @@ export class IrBuilder extends OpBuilder {
   flagsKind: number | undefined;
 
   protected emit(row: OpRow, args: readonly Value[], immediate: Immediate = 0n): Value {
-    args.forEach((arg, i) => {
-      if (arg.type !== row.params[i]) throw new Error(`${row.name}: operand ${i} is a ${arg.type}`);
-    });
+    for (let i = 0; i < args.length; i++) {
+      const { type } = args[i] as Value;
+      if (type !== row.params[i]) throw new Error(`${row.name}: operand ${i} is a ${type}`);
+    }
     const result = row.result === undefined ? undefined : { type: row.result, id: this.nextValue++ };
     this.ops.push({ row, args, result, immediate });
     return result ?? NO_VALUE;

@@ -1,8 +1,8 @@
 /** Bytes → basic block: decodes, finds the row of each instruction and runs its lift function. */
-import { EncodingKind, FlowControl, type Instruction, Mnemonic } from '../../iced-x86.js';
+import { EncodingKind, FlowControl, Instruction, Mnemonic } from '../../iced-x86.js';
 import type { Lifted, LiftOptions, Model } from '../guest-arch.js';
 import { EXIT, FAULT } from '../stop.js';
-import { decode, disassemble, MAX_INSN_LENGTH } from './decoder.js';
+import { BlockDecoder, decode, disassemble, MAX_INSN_LENGTH } from './decoder.js';
 import { type InsnRow, Lifter, type LiftFunction, UndefinedInstruction } from './lifter.js';
 import { BIT_MANIPULATION, INSTRUCTIONS, STRING_INSTRUCTIONS } from './rows.js';
 
@@ -32,19 +32,24 @@ function hasEncoding({ encoding, mnemonic }: Instruction, model: Model): boolean
 }
 
 const lifter = new Lifter();
+/** Each instruction in turn: lifting keeps none. */
+let decoded: Instruction | undefined;
 
 export function liftBlock(bytes: Uint8Array, ip: number, options: LiftOptions): Lifted {
   let at = 0;
   lifter.beginBlock();
   lifter.model = options.model ?? 'base';
+  decoded ??= new Instruction();
+  const decoder = new BlockDecoder(bytes.subarray(0, options.limit * MAX_INSN_LENGTH), ip, decoded);
   for (let count = 0; count < options.limit; count++) {
-    const insn = decode(bytes.subarray(at, at + MAX_INSN_LENGTH), ip + at);
+    const insn = decoder.next();
     if (insn === 'truncated') break;
-    liftInsn(insn, ip + at, bytes.subarray(at, at + insn.length));
-    at += insn.length;
-    insn.free();
+    const { length } = insn;
+    liftInsn(insn, ip + at, bytes.subarray(at, at + length));
+    at += length;
     if (lifter.blockEnded || at >= bytes.length) break;
   }
+  decoder.free();
   if (at === 0) return { kind: 'truncated' };
   return { kind: 'block', block: lifter.endBlock(bytes.slice(0, at)) };
 }
