@@ -11,10 +11,10 @@ export const MAY = { EXEC: 1, WRITE: 2, READ: 4 } as const;
 
 /** Are the guest's rights those of the server's user, so that the host's answer is the right one? */
 function hostDecides({ host: { inputs } }: Machine, { credentials }: Process): boolean {
-  const { fsuid, fsgid, groups, capabilities } = credentials;
-  const overrides = has(credentials, CAP.DAC_OVERRIDE);
+  const { fsuid, fsgid, groups } = credentials;
   if (fsuid !== inputs.uid || fsgid !== inputs.gid || groups.length !== inputs.groups.length) return false;
-  return overrides === (inputs.uid === 0) && capabilities !== undefined;
+  if (groups.some((group, i) => group !== inputs.groups[i])) return false;
+  return has(credentials, CAP.DAC_OVERRIDE) === (inputs.uid === 0);
 }
 
 function has({ capabilities }: Credentials, capability: number): boolean {
