@@ -125,6 +125,7 @@ export class Inferior implements Target {
     traceSites.recorder = this.tracing;
     this.programs = new ProgramLauncher(machine, parts.starter, parts.launch, (event) => this.take(event));
     machine.hooks = debuggerHooks({
+      machine,
       debugged: this.debugged,
       control: this.control,
       probes: this.probes,
@@ -183,6 +184,14 @@ export class Inferior implements Target {
   /** The report that the client waits for, or the next one of non-stop mode. */
   nextReport(): StopEvent | undefined {
     return this.control.next();
+  }
+
+  /** The debugger sleeps: threads stop one by one and nothing is reported, until it goes on. */
+  freezeReports(on: boolean): void {
+    const { root } = this.machine;
+    // Programs look in /proc whether their debugger has stopped.
+    if (root !== undefined) root.stopped = on ? SIGNAL.STOP : undefined;
+    this.control.freeze(on);
   }
 
   /** A debugged thread runs, or would if it did not sleep. */

@@ -124,6 +124,8 @@ function finish(machine: Machine, thread: Thread, result: SyscallResult, nr: num
 }
 
 function reportReturn(machine: Machine, thread: Thread, nr: number): void {
+  // A step that was resumed inside the syscall ends with it.
+  if (thread.returnsFrom !== undefined) thread.progressed = true;
   thread.returnsFrom = undefined;
   if (thread.process.fate === undefined && thread.process.traced && machine.hooks.catchesSyscall(thread.process, nr)) {
     report(machine, machine.hooks.syscallReturn(thread, nr), { kind: 'syscall-return', thread, nr });

@@ -51,6 +51,11 @@ export class Scheduler {
     return this.current;
   }
 
+  /** Makes `run` come back soon with `limit`, for what takes time without retiring instructions. */
+  endRun(): void {
+    this.budget = 0;
+  }
+
   requestStop(): void {
     this.stopRequested = true;
   }

@@ -32,6 +32,8 @@ export class Control {
   private readonly pending: StopEvent[] = [];
   /** All-stop: the client waits for a report. */
   private owesReport = false;
+  /** Nobody looks at stops for now. */
+  private frozen = false;
 
   constructor(
     private readonly machine: Machine,
@@ -100,6 +102,7 @@ export class Control {
 
   /** The next report that the client shall get now. */
   next(): StopEvent | undefined {
+    if (this.frozen) return undefined;
     if (this.nonStop) return this.pending.shift();
     if (!this.owesReport) return undefined;
     const event = this.pending.shift() ?? this.noneResumed();
@@ -111,6 +114,7 @@ export class Control {
 
   /** Whether `next` would say something. */
   get hasReport(): boolean {
+    if (this.frozen) return false;
     if (this.nonStop) return this.pending.length > 0;
     return this.owesReport && (this.pending.length > 0 || this.noneResumed() !== undefined);
   }
@@ -169,7 +173,12 @@ export class Control {
     // Held already, unless an earlier event of the same instruction was reported and the thread let go since.
     if ('thread' in event && event.thread.state !== 'dead') this.machine.scheduler.hold(event.thread);
     this.add(report);
-    if (!this.nonStop) this.holdAll();
+    if (!this.nonStop && !this.frozen) this.holdAll();
+  }
+
+  freeze(on: boolean): void {
+    this.frozen = on;
+    if (!on && !this.nonStop && this.pending.length > 0) this.holdAll();
   }
 
   /** Events of a debugger's own, and the step into a handler, are reported by the kernel without a signal that could be replaced. */

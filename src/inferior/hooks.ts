@@ -1,5 +1,6 @@
 /** What the machine asks while it runs: each question goes to whom it concerns, the probe engine first where both do. */
 import type { MachineHooks } from '../emulator/hooks.js';
+import type { Machine } from '../emulator/machine.js';
 import type { Process } from '../emulator/process.js';
 import type { SigInfo } from '../emulator/signals.js';
 import type { Thread } from '../emulator/thread.js';
@@ -13,6 +14,7 @@ import type { TraceSites } from './tracing.js';
 import type { WatchPoints } from './watch-points.js';
 
 export interface HookParts {
+  readonly machine: Machine;
   readonly debugged: Debugged;
   readonly control: Control;
   readonly probes: ProbeHooks;
@@ -25,7 +27,12 @@ export interface HookParts {
   rootSignal(info: SigInfo): void;
 }
 
+/** A hit with a condition takes as long as thousands of instructions: after so many the event loop gets its turn. */
+const HITS_IN_A_RUN = 64;
+
 export function debuggerHooks(parts: HookParts): MachineHooks {
+  let hits = 0;
+  const { machine } = parts;
   const { debugged, control, probes, codePoints, watchPoints, rules, traceSites, launching } = parts;
   const wants = (thread: Thread, kind: Parameters<Control['reported']['has']>[0]): boolean =>
     debugged.has(thread.process) && control.reported.has(kind);
@@ -34,7 +41,10 @@ export function debuggerHooks(parts: HookParts): MachineHooks {
     return caught === 'all' || caught?.has(nr) === true;
   };
   return {
-    breakpoint: (thread) => probes.breakpoint(thread),
+    breakpoint(thread) {
+      if (++hits % HITS_IN_A_RUN === 0) machine.scheduler.endRun();
+      return probes.breakpoint(thread);
+    },
     settle: (thread, exit) => probes.settle(thread, exit),
     signal: (thread, info) => (!debugged.has(thread.process) || rules.passes(thread, info) ? 'deliver' : 'stop'),
     watch: (thread, hits) => (watchPoints.sees(thread, hits) ? 'stop' : 'go'),

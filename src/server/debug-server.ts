@@ -2,7 +2,7 @@
  * One server: a listening address, at most one client at a time, and the debugged programs, which outlive clients. Says on stderr what gdbserver
  * says, because scripts and IDEs wait for its lines.
  */
-import type { SigInfo } from '../emulator/signals.js';
+import { defaultAction, type SigInfo } from '../emulator/signals.js';
 import type { Inferior } from '../inferior.js';
 import { log } from '../log.js';
 import { signalName } from '../rsp/gdb-signal.js';
@@ -62,9 +62,12 @@ export class DebugServer implements ListenerHost {
     return this.status;
   }
 
-  /** A program has signalled the server, by getppid(). */
+  /** A program has signalled the server, by getppid(): what it would do to gdbserver, which its kernel stops and lets go on too. */
   rootSignal({ signal }: SigInfo): void {
-    this.finish(128 + signal);
+    const action = defaultAction(signal);
+    if (action === 'stop') this.inferior.freezeReports(true);
+    else if (action === 'continue') this.inferior.freezeReports(false);
+    else if (action !== 'ignore') this.finish(128 + signal);
   }
 
   /** Text that commands at breakpoints print. */

@@ -23,6 +23,8 @@ const STATES = {
 } as const;
 
 function stateOf({ process, thread }: Task): string {
+  // The virtual root has no thread: it waits for its children, as the server does.
+  if (process.parent === undefined) return process.stopped === undefined ? STATES.sleeping : STATES.stopped;
   if (process.isZombie || thread === undefined || thread.state === 'dead') return STATES.zombie;
   if (thread.held) return STATES.tracing;
   if (process.stopped !== undefined) return STATES.stopped;
