@@ -114,6 +114,8 @@ const SUBJECTS: Subject[] = [
   { source: 'bare-signals.c', flags: NOSTDLIB, args: [], slices: [1, 3] },
   { source: 'bare-faults.c', flags: NOSTDLIB, args: [], slices: [5] },
   { source: 'bare-syscalls.c', flags: NOSTDLIB, args: [], slices: [5] },
+  // T33
+  { source: 'selfstep.c', flags: NOSTDLIB, args: [], slices: [1] },
   { source: 'zoo.c', flags: [...NOSTDLIB, '-mavx2', '-mbmi', '-mbmi2'], args: [], slices: [1] },
   { source: 'crew.c', flags: [...STATIC, '-pthread'], args: [], slices: [50] },
   { source: 'shop.c', flags: STATIC, args: ['fork'], slices: [100] },
