@@ -47,6 +47,8 @@ export interface PacketContext {
   answerStops(events: readonly StopEvent[], reply: Reply): void;
   /** Non-stop: `vStopped` has acknowledged the report that was out. */
   acknowledgeStop(reply: Reply): void;
+  /** Non-stop: a report about this thread, or about the fork that made it, is on its way. */
+  hasUnseenStop(thread: ThreadId): boolean;
   /** The program that ran is dead by this client's will: no stop reply is owed any more. */
   forgetStops(): void;
   /** All-stop: the program runs though nobody here resumed it; stop it, and answer with that stop. False: it does not run. */

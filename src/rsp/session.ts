@@ -213,7 +213,7 @@ export class Session implements PacketContext {
 
   /** Non-stop: `?` answers with the first of these, `vStopped` with the others. */
   answerStops(events: readonly StopEvent[], reply: Reply): void {
-    this.stops.restart(events.map((event) => stopReply(event, this)));
+    this.stops.restart(events.map((event) => ({ event, reply: stopReply(event, this) })));
     this.answerNextStop(reply);
   }
 
@@ -221,6 +221,10 @@ export class Session implements PacketContext {
   acknowledgeStop(reply: Reply): void {
     this.stops.acknowledge();
     this.answerNextStop(reply);
+  }
+
+  hasUnseenStop(thread: ThreadId): boolean {
+    return this.client.nonStop && this.stops.holds(thread);
   }
 
   forgetStops(): void {
@@ -322,7 +326,7 @@ export class Session implements PacketContext {
   }
 
   private notify(event: StopEvent): readonly Action[] {
-    const first = this.stops.add(stopReply(event, this));
+    const first = this.stops.add({ event, reply: stopReply(event, this) });
     if (first !== undefined) this.outbox.notify(`Stop:${first}`);
     return this.outbox.take();
   }

@@ -61,10 +61,12 @@ function apply(rules: readonly Rule[], reply: Reply, context: PacketContext): vo
   const { client, target } = context;
   if (!client.nonStop && rules.some(({ motion }) => motion.kind === 'stop')) return reply.error(EINVAL);
   const actions = target.threads().flatMap((thread): ResumeAction[] => {
+    // A client that resumes everybody does not mean those of whose stop or birth it has not heard yet (gdbserver's linux_set_resume_request).
+    if (context.hasUnseenStop(thread)) return [];
     const rule = rules.find(({ threads }) => selects(threads, thread));
     return rule === undefined ? [] : [{ thread: { pid: thread.pid, tid: thread.tid }, ...rule.motion }];
   });
-  if (actions.length > 0) context.resume(actions, reply);
+  if (actions.length > 0 || (client.nonStop && target.threads().length > 0)) context.resume(actions, reply);
   else if (target.threads().length > 0 && client.offers('no-resumed+'))
     context.answerStop({ kind: 'no-resumed' }, reply);
   else reply.error(ESRCH);

@@ -29,6 +29,18 @@ describe('non-stop', () => {
     expect(actions).toMatchObject([{ kind: 'resume', actions: [{ thread: MAIN }, { thread: SECOND }] }]);
   });
 
+  test('a resume of all leaves alone whose stop or birth is not known yet', () => {
+    const child = conversation.target.addProcess(0x77);
+    conversation.session.stopped({ kind: 'fork', thread: SECOND, child });
+    const { sent, actions } = conversation.raw(frame('vCont;c'));
+    expect(sent).toEqual(['OK']);
+    expect(actions).toEqual([{ kind: 'resume', actions: [{ kind: 'continue', signal: 0, thread: MAIN }] }]);
+    expect(conversation.ask('vStopped')).toBe('OK');
+    expect(conversation.raw(frame('vCont;c')).actions).toMatchObject([
+      { actions: [{ thread: MAIN }, { thread: SECOND }, { thread: child }] },
+    ]);
+  });
+
   test('vCont;t stops threads', () => {
     expect(conversation.ask('vCont?')).toBe('vCont;c;C;t;s;S;r');
     const { sent, actions } = conversation.raw(frame('vCont;t:p1234.-1'));
