@@ -162,11 +162,14 @@ export function writeRegion(plan: RegionPlan, subroutineIndex: (sub: Subroutine)
 }
 
 /** The subroutines that a region calls. */
-export function subroutinesOf(plan: RegionPlan, into: Set<Subroutine>): void {
-  for (const sub of calledBy(plan)) into.add(sub);
+export function subroutinesOf({ blocks }: RegionPlan, into: Set<Subroutine>): void {
+  for (const { ir } of blocks.values()) {
+    for (const { ops } of ir.insns) for (const { sub } of ops) if (sub !== undefined) into.add(sub);
+  }
 }
 
-function calledBy({ blocks }: RegionPlan): Subroutine[] {
-  const ops = [...blocks.values()].flatMap(({ ir }) => ir.insns.flatMap((insn) => insn.ops));
-  return ops.flatMap(({ sub }) => (sub === undefined ? [] : [sub]));
+function calledBy(plan: RegionPlan): Set<Subroutine> {
+  const called = new Set<Subroutine>();
+  subroutinesOf(plan, called);
+  return called;
 }

@@ -34,10 +34,10 @@ export const TLB_BYTES = TLB_ENTRIES * 8;
 export const TLB_EMPTY_0 = 1n << 20n;
 
 /**
- * The jump cache of an address space: 2^12 entries of 16 bytes: i64 guest ip (-1: empty), i32 wasm table index of the region
+ * The jump cache of an address space: 2^14 entries of 16 bytes: i64 guest ip (-1: empty), i32 wasm table index of the region
  * (0: interpreted), i32 entry number in the region or address of the interpreter's code.
  */
-export const JUMP_CACHE_BITS = 12;
+export const JUMP_CACHE_BITS = 14;
 export const JUMP_CACHE_ENTRIES = 1 << JUMP_CACHE_BITS;
 export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16;
 /** Offsets in an entry. */
