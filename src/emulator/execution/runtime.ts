@@ -4,7 +4,7 @@
  */
 import { SLOT } from '../../register-set.js';
 import type { GuestArch } from '../guest-arch.js';
-import { type InterpreterParts, jumpCacheEntry, writeInterpreter } from '../interp/generate.js';
+import { findJump, type InterpreterParts, writeInterpreter } from '../interp/generate.js';
 import { type MemoryFunctions, memorySubroutines } from '../interp/memory-functions.js';
 import { buildSubroutine, type Subroutine } from '../ir/subroutine.js';
 import { JUMP_ENTRY, JUMP_REGION } from '../memory/layout.js';
@@ -105,11 +105,8 @@ class InterpreterModule {
     w.get(cpu);
     w.memory([0x29], SLOT.RIP);
     w.set(ip);
-    jumpCacheEntry(w, cpu, ip);
-    w.tee(entry);
-    w.memory([0x29], 0);
-    w.get(ip);
-    w.op(0x52);
+    findJump(w, cpu, ip, entry);
+    w.op(0x45);
     w.if();
     w.i32(EXIT.NO_CODE);
     w.return();

@@ -1,8 +1,9 @@
 /** The code that is known in one address space: which block is at an address, and the jump cache that guest code consults. Lives as long as the space. */
 import type { ExecutionSpace } from '../executor.js';
-import { JUMP_CACHE_BYTES, JUMP_ENTRY, JUMP_REGION, jumpCacheIndex, SPACE_JUMP_CACHE } from '../memory/layout.js';
+import { SPACE_JUMP_CACHE } from '../memory/layout.js';
 import type { PhysicalMemory } from '../memory/physical.js';
 import type { Block } from './block.js';
+import { JumpCache } from './jump-cache.js';
 import type { Region } from './region-store.js';
 
 const PAGE = 4096;
@@ -16,14 +17,13 @@ export class SpaceCode {
   private readonly regionPages = new Map<number, Set<Region>>();
   /** Hot blocks that were left to the region which they are part of, once. */
   readonly cooled = new Set<number>();
-  private readonly jumpCache: number;
+  private readonly jumpCache: JumpCache;
 
   constructor(
     readonly space: ExecutionSpace,
-    private readonly physical: PhysicalMemory,
+    physical: PhysicalMemory,
   ) {
-    this.jumpCache = space.area + SPACE_JUMP_CACHE;
-    this.clearJumpCache();
+    this.jumpCache = new JumpCache(physical, space.area + SPACE_JUMP_CACHE);
   }
 
   find(ip: number, single: boolean): Block | undefined {
@@ -64,14 +64,14 @@ export class SpaceCode {
     this.regions.delete(region.entry);
     region.users.delete(this);
     for (const range of region.ranges) for (const page of pagesOf(range)) removeFrom(this.regionPages, page, region);
-    this.forgetJump(region.entry);
+    this.jumpCache.forget(region.entry);
   }
 
   remove(block: Block): void {
     this.table(block.single).delete(block.ip);
     block.users.delete(this);
     for (const page of pagesOf(block)) removeFrom(this.pages, page, block);
-    this.forgetJump(block.ip);
+    this.jumpCache.forget(block.ip);
   }
 
   /** Removes all code with a byte in [from, to). */
@@ -91,29 +91,12 @@ export class SpaceCode {
     this.blocks.clear();
     this.singles.clear();
     this.pages.clear();
-    this.clearJumpCache();
+    this.jumpCache.clear();
   }
 
   /** From now on guest code finds what is at `ip`: interpreter code (`region` 0, `entry` its physical address), or an entry of a compiled region. */
   setJump(ip: number, region: number, entry: number): void {
-    const { i32, view } = this.physical;
-    const at = this.jumpCache + 16 * jumpCacheIndex(ip);
-    view.setUint32(at, ip % 0x1_0000_0000, true);
-    view.setUint32(at + 4, Math.floor(ip / 0x1_0000_0000), true);
-    i32[(at + JUMP_REGION) >>> 2] = region;
-    i32[(at + JUMP_ENTRY) >>> 2] = entry;
-  }
-
-  private forgetJump(ip: number): void {
-    const { i32, view } = this.physical;
-    const at = this.jumpCache + 16 * jumpCacheIndex(ip);
-    if (view.getUint32(at, true) !== ip % 0x1_0000_0000) return;
-    i32[at >>> 2] = -1;
-    i32[(at + 4) >>> 2] = -1;
-  }
-
-  private clearJumpCache(): void {
-    this.physical.u8.fill(0xff, this.jumpCache, this.jumpCache + JUMP_CACHE_BYTES);
+    this.jumpCache.set(ip, region, entry);
   }
 
   private table(single: boolean): Map<number, Block> {

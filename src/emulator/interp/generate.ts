@@ -37,8 +37,11 @@ const A = 4;
 const B = 6;
 const IMMEDIATE = 8;
 
-/** Puts the address of the jump cache's entry for a guest address on the stack. */
-export function jumpCacheEntry(w: FunctionWriter, cpu: number, address: number): void {
+/**
+ * Looks a guest address up in the jump cache: whether it is there (i32) is left on the stack, the address of its entry in the local `entry`. A guest
+ * address has two places, side by side.
+ */
+export function findJump(w: FunctionWriter, cpu: number, address: number, entry: number): void {
   w.get(cpu);
   w.memory(LOAD.i32, STATE.JUMP_CACHE);
   w.get(address);
@@ -50,6 +53,18 @@ export function jumpCacheEntry(w: FunctionWriter, cpu: number, address: number):
   w.op(0x71);
   w.i32(4);
   w.op(0x74, 0x6a);
+  w.tee(entry);
+  w.get(entry);
+  w.i32(16);
+  w.op(0x73);
+  w.get(entry);
+  w.memory(LOAD.i64, 0);
+  w.get(address);
+  w.op(0x51, 0x1b); // i64.eq, select
+  w.tee(entry);
+  w.memory(LOAD.i64, 0);
+  w.get(address);
+  w.op(0x51);
 }
 
 export interface InterpreterParts {
@@ -114,11 +129,7 @@ class InterpreterWriter {
     w.get(this.cpu);
     w.get(this.address);
     w.memory(STORE.i64, SLOT.RIP);
-    jumpCacheEntry(w, this.cpu, this.address);
-    w.tee(this.physical);
-    w.memory(LOAD.i64, 0);
-    w.get(this.address);
-    w.op(0x51);
+    findJump(w, this.cpu, this.address, this.physical);
     w.if();
     w.get(this.physical);
     w.memory(LOAD.i32, JUMP_REGION);
