@@ -155,7 +155,8 @@ describe.each(TIERS)('debugged with --tier=%s', (tier) => {
     const hits = new Map<string, number>();
     await toTheEnd(rsp, async (stop) => {
       const address = instructionPointer(stop);
-      if (!inserted.has(address)) return undefined;
+      // A SIGTRAP of the program's own may stop at an address where one of ours waits, which has not been hit.
+      if (!stop.includes('swbreak') || !inserted.has(address)) return undefined;
       hits.set(address, (hits.get(address) ?? 0) + 1);
       expect(await rsp.request(`z0,${address},1`)).toBe('OK');
       const next = await rsp.resume('s');
