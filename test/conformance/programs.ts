@@ -1,7 +1,10 @@
-/** Unmodified programs, Debian's own and some that gcc just built: same output and exit status as natively. */
+/**
+ * Unmodified programs, Debian's own and some that gcc just built: same output and exit status as natively. A file for each tier calls `programs`, so that
+ * they run side by side.
+ */
 import { describe, expect, test } from 'vitest';
 import { buildGuest, LINKAGES } from '../guests/build.js';
-import { type Outcome, type Program, runEmulated, runNatively, TIERS } from './run.js';
+import { type Outcome, type Program, runEmulated, runNatively, type Tier } from './run.js';
 
 /** 16 MiB that compress badly and are the same every time. */
 function megabytes(): Uint8Array {
@@ -63,12 +66,20 @@ const GUESTS: readonly { source: string; flags?: readonly string[] }[] = [
 
 const WAYS_TO_END = ['return', 'exit', '_exit', 'abort', 'segv', 'fpe', 'ill', 'term', 'kill', 'usr1'];
 
-const BUILDS = LINKAGES.flatMap((linkage) =>
+const ALL_BUILDS = LINKAGES.flatMap((linkage) =>
   ['-O0', '-O2'].map((optimisation) => ({
     build: `${linkage.name} ${optimisation}`,
     flags: [...linkage.flags, optimisation],
   })),
 );
+
+/** How a program is linked is the loader's business, the same in every tier: the slow suite has all builds in all of them. */
+const EVERYWHERE = ['static -O2', 'dynamic PIE -O0'];
+
+function buildsFor(tier: Tier): typeof ALL_BUILDS {
+  if (tier === 'auto' || process.env.SIDESTEP_SLOW_TESTS !== undefined) return ALL_BUILDS;
+  return ALL_BUILDS.filter(({ build }) => EVERYWHERE.includes(build));
+}
 
 const native = new Map<string, Outcome>();
 
@@ -78,7 +89,8 @@ function nativeOutcome(key: string, program: Program): Outcome {
   return outcome;
 }
 
-describe.each(TIERS)('with --tier=%s', (tier) => {
+/** Declares the tests of one tier. */
+export function programs(tier: Tier): void {
   function expectSame(key: string, program: Program): void {
     const { stdout, status, stderr } = runEmulated(program, [`--tier=${tier}`]);
     expect({ stdout, status }, stderr).toEqual(nativeOutcome(key, program));
@@ -86,7 +98,7 @@ describe.each(TIERS)('with --tier=%s', (tier) => {
 
   test.each(COMMANDS)('$name does as natively', (command) => expectSame(command.name, command));
 
-  describe.each(BUILDS)('built $build', ({ build, flags }) => {
+  describe.each(buildsFor(tier))('built $build', ({ build, flags }) => {
     test.each(GUESTS)('$source does as natively', ({ source, flags: own = [] }) => {
       const program = buildGuest({ source, flags: [...flags, ...own] });
       expectSame(`${source} ${build}`, { argv: [program] });
@@ -97,4 +109,4 @@ describe.each(TIERS)('with --tier=%s', (tier) => {
     const program = buildGuest({ source: 'dies.c', flags: ['-O1'] });
     expectSame(`dies ${way}`, { argv: [program, way] });
   });
-});
+}

@@ -1,0 +1,3 @@
+import { programs } from './programs.js';
+
+programs('compile');
