@@ -55,6 +55,8 @@ function breakpoint(machine: Machine, thread: Thread): void {
   if (answer !== 'program') return handleExit(machine, thread, answer);
   machine.account(thread, 1);
   machine.abi.passBreakpoint(thread.cpu, (address) => fetchedByte(machine, thread, address));
+  // Of a step the signal is the end: the processor's own trap would come behind the next instruction only.
+  thread.progressed = false;
   thread.lastFault = { trapNumber: TRAP_BREAKPOINT, errorCode: 0, address: thread.lastFault.address };
   forceSignal(machine, thread, kernelInfo(SIGNAL.TRAP));
 }

@@ -25,7 +25,8 @@ const MAX_BLOCK = 0xffff;
 /** Gathers the blocks of a frame. */
 export class FrameBuilder {
   private readonly blocks: Uint8Array[] = [];
-  private readonly variables = new Set<number>();
+  /** One block each: an expression may record a variable before and after it has changed it, and the last value counts. */
+  private readonly variables = new Map<number, Buffer>();
   private hasRegisters = false;
   private size = 0;
 
@@ -72,9 +73,10 @@ export class FrameBuilder {
   }
 
   variable(number: number, value: bigint): void {
-    if (this.variables.has(number)) return;
-    this.variables.add(number);
+    const known = this.variables.get(number);
+    if (known !== undefined) return void known.writeBigUInt64LE(value, 5);
     const block = Buffer.alloc(V_SIZE);
+    this.variables.set(number, block);
     block[0] = V;
     block.writeUInt32LE(number, 1);
     block.writeBigUInt64LE(value, 5);

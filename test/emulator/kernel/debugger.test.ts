@@ -141,6 +141,19 @@ describe('signals pass the debugger', () => {
   });
 });
 
+test('a step over the program’s own breakpoint ends with its signal, and only once', () => {
+  const { machine, thread } = traced(function* () {
+    yield { int3: true };
+    yield work(5);
+    yield sys(NR.exitGroup, 0);
+  });
+  machine.scheduler.hold(thread);
+  machine.scheduler.release(thread, { kind: 'step' });
+  expect(stopOf(machine)).toMatchObject({ kind: 'signal', info: { signal: SIG.TRAP } });
+  machine.scheduler.release(thread, { kind: 'continue' });
+  expect(machine.run(1000).kind).toBe('exited');
+});
+
 describe('breakpoints of the engine', () => {
   test('consume nothing: the thread stands on the address, and goes on in the same slice', () => {
     let hits = 0;
