@@ -63,7 +63,8 @@ print local
 info registers rip
 print $rip == $pc
 print $sp < $rbp
-print $eflags
+# Without PF, which here is the parity of a stack address.
+print/x $eflags & ~4
 print $cs
 print $mxcsr
 print/x $fctrl
