@@ -227,4 +227,5 @@ test('a step out of line executes a copy in a page that is no part of the progra
   expect(outOfLine).toHaveLength(program.engine.statistics.executed.xol);
   expect(outOfLine.length).toBeGreaterThan(100);
   expect(outOfLine.every(([, mapped, copied]) => !mapped && copied)).toBe(true);
+  expect(program.engine.report()).toMatchObject({ probepoints: [], slotsUsed: 0, waiting: 0, pendingReturns: 0 });
 });
