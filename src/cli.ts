@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 /** The command `sidestep`: reads the command line and starts what it asks for. */
-import { writeSync } from 'node:fs';
 import { type LogOptions, parseCommandLine } from './cli/parse.js';
 import { configureLog } from './log.js';
+import { writeAll } from './server/write-all.js';
 
 const STDOUT = 1;
 const STDERR = 2;
 
 function tell(line: string): void {
-  writeSync(STDERR, `${line}\n`);
+  writeAll(STDERR, `${line}\n`);
 }
 
 function useLog({ level, file }: LogOptions): void {
@@ -20,7 +20,7 @@ async function main(): Promise<number> {
   const request = parseCommandLine(process.argv.slice(2));
   switch (request.kind) {
     case 'text':
-      writeSync(request.status === 0 ? STDOUT : STDERR, request.text);
+      writeAll(request.status === 0 ? STDOUT : STDERR, request.text);
       return request.status;
     case 'run': {
       useLog(request.log);

@@ -1,6 +1,6 @@
 /** `sidestep COMM PROG`: a program, or whatever clients start, under a debugger that connects. */
 import { lookup } from 'node:dns/promises';
-import { openSync, writeSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { probeEngine } from '../inferior/probe-engine.js';
 import { endText, Inferior } from '../inferior.js';
 import type { ServeOptions } from '../options.js';
@@ -16,6 +16,7 @@ import { createGuestMachine, type GuestMachine } from './guest-machine.js';
 import { guestFiles } from './host-io.js';
 import { mapsOf, monitorCommands } from './monitor.js';
 import { forwardSignals } from './terminal-signals.js';
+import { writeAll } from './write-all.js';
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -49,7 +50,7 @@ async function begin(options: ServeOptions, tell: Tell): Promise<number> {
   const guest = createGuestMachine(options.machine, descriptorsFor(address, tell));
   const drive = new Drive(guest, options.machine);
   const inferior: Inferior = createInferior(guest, options, tell, (text) => {
-    writeSync(address.kind === 'stdio' ? STDERR : STDOUT, text);
+    writeAll(address.kind === 'stdio' ? STDERR : STDOUT, text);
     server.print(text);
   });
   let listener: Listener | undefined;
