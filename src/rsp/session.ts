@@ -62,8 +62,11 @@ export class Session implements PacketContext {
   private oversizedBefore = false;
   /** The last stop reply may still be on its way: no packet has come since. False if it answers a break. */
   private stopUnseen = false;
-  /** A break crossed that stop reply: meant for the running program, it is served at the next resume (gdbserver's SIGINT would wait just so). */
-  private breakWaits = false;
+  /**
+   * A break that was meant for the running program and found it stopped: served at the next resume, as gdbserver's SIGINT would wait. `crossed`: it has
+   * crossed the stop reply; `ahead`: gdb, which steps by itself, sent it in front of the resume, which must be the next packet.
+   */
+  private breakWaits: 'crossed' | 'ahead' | undefined;
   /** Emitted by the handler that is running: they leave after its reply. */
   private deferred: Action[] = [];
 
@@ -186,9 +189,9 @@ export class Session implements PacketContext {
     this.client.traceFrame = undefined;
     this.emit({ kind: 'resume', actions });
     if (this.client.nonStop) return reply.ok();
-    this.state = { name: 'running', interrupted: this.breakWaits };
-    if (this.breakWaits) this.emit({ kind: 'interrupt' });
-    this.breakWaits = false;
+    this.state = { name: 'running', interrupted: this.breakWaits !== undefined };
+    if (this.breakWaits !== undefined) this.emit({ kind: 'interrupt' });
+    this.breakWaits = undefined;
     reply.later();
   }
 
@@ -249,6 +252,7 @@ export class Session implements PacketContext {
       return log.info({ packet: printable(body), state: this.state.name }, 'packet ignored: it may not come now');
     }
     this.handle(row, body);
+    if (this.breakWaits === 'ahead') this.breakWaits = undefined;
   }
 
   private allowed(row: PacketRow | undefined): boolean {
@@ -300,7 +304,7 @@ export class Session implements PacketContext {
     if (!this.client.noAck) this.outbox.repeat();
   }
 
-  /** Several in a row are one; while the program is known to be stopped there is nothing to stop. */
+  /** Several in a row are one; a program that stands still is stopped when it is resumed at once. */
   private onBreak(): void {
     if (this.state.name === 'working') {
       this.state = STOPPED;
@@ -310,7 +314,7 @@ export class Session implements PacketContext {
     } else if (this.state.name === 'running' && !this.state.interrupted) {
       this.state.interrupted = true;
       this.outbox.add({ kind: 'interrupt' });
-    } else if (this.state.name === 'stopped') this.breakWaits ||= this.stopUnseen;
+    } else if (this.state.name === 'stopped') this.breakWaits ??= this.stopUnseen ? 'crossed' : 'ahead';
   }
 
   private close(): void {

@@ -138,8 +138,18 @@ describe('running in all-stop mode', () => {
     const kinds = conversation.raw(frame('vCont;c')).actions.map(({ kind }) => kind);
     expect(kinds).toEqual(['resume', 'interrupt']);
     conversation.session.stopped({ kind: 'interrupted', thread: MAIN });
-    conversation.raw('\x03');
+    conversation.raw(`\x03${frame('g')}`);
     expect(conversation.raw(frame('vCont;c')).actions.map(({ kind }) => kind)).toEqual(['resume']);
+  });
+
+  test('a break right in front of a resume is served by it, with another packet between them it is nothing', () => {
+    const conversation = Conversation.open(GDB_13);
+    const kinds = conversation.raw(`\x03${frame('vCont;s:p1234.1234')}`).actions.map(({ kind }) => kind);
+    expect(kinds).toEqual(['resume', 'interrupt']);
+    conversation.session.stopped({ kind: 'interrupted', thread: MAIN });
+    expect(conversation.raw(`${frame('g')}\x03${frame('g')}${frame('vCont;c')}`).actions).toMatchObject([
+      { kind: 'resume' },
+    ]);
   });
 
   test('a break while stopped is nothing', () => {
