@@ -3,7 +3,7 @@ import type { AddressSpace } from '../../../src/emulator/memory/address-space.js
 import type { FrameUser } from '../../../src/emulator/memory/machine-memory.js';
 import { PROT } from '../../../src/emulator/memory/vma.js';
 import { ACCESS } from '../../../src/emulator/stop.js';
-import { ByteFile, fixture, IMAGE, MMAP_BASE, PAGE, RW, RX, SHARED, tlbLookup } from './fixture.js';
+import { AREA_FRAMES, ByteFile, fixture, IMAGE, MMAP_BASE, PAGE, RW, RX, SHARED, tlbLookup } from './fixture.js';
 
 const AT = 0x40_0000;
 const RWX = RW | PROT.EXEC;
@@ -236,7 +236,7 @@ describe('breakpoints in fetch frames', () => {
     space.destroy();
     const left = fixture();
     left.space().destroy();
-    expect(memory.frames.free).toBe(left.memory.frames.free - 272); // the second area is only recycled
+    expect(memory.frames.free).toBe(left.memory.frames.free - AREA_FRAMES); // the second area is only recycled
   });
 });
 

@@ -6,7 +6,7 @@ import type { AddressSpace } from '../../../src/emulator/memory/address-space.js
 import type { FilePages } from '../../../src/emulator/memory/page-cache.js';
 import { PROT } from '../../../src/emulator/memory/vma.js';
 import { ACCESS } from '../../../src/emulator/stop.js';
-import { type Fixture, fixture, PAGE, SHARED, tlbLookup } from './fixture.js';
+import { AREA_FRAMES, type Fixture, fixture, PAGE, SHARED, tlbLookup } from './fixture.js';
 
 const AT = 0x7000_0000_0000;
 const PAGES = 6;
@@ -219,7 +219,7 @@ class World implements CodeListener {
   close(): void {
     const { frames } = this.made.memory;
     for (const { space } of this.sides) space.destroy();
-    expect((frames.total - frames.free) % 272).toBe(0);
+    expect((frames.total - frames.free) % AREA_FRAMES).toBe(0);
   }
 }
 

@@ -2,7 +2,13 @@
 import type { CodeListener, ExecutionSpace } from '../../../src/emulator/executor.js';
 import { AddressSpace } from '../../../src/emulator/memory/address-space.js';
 import type { BackingFile } from '../../../src/emulator/memory/backing-file.js';
-import { FRAMES_BASE, SPACE_TLB_READ, SPACE_TLB_WRITE, TLB_ENTRIES } from '../../../src/emulator/memory/layout.js';
+import {
+  FRAMES_BASE,
+  SPACE_AREA_BYTES,
+  SPACE_TLB_READ,
+  SPACE_TLB_WRITE,
+  TLB_ENTRIES,
+} from '../../../src/emulator/memory/layout.js';
 import { MachineMemory } from '../../../src/emulator/memory/machine-memory.js';
 import { PageCache } from '../../../src/emulator/memory/page-cache.js';
 import { PhysicalMemory } from '../../../src/emulator/memory/physical.js';
@@ -10,6 +16,8 @@ import { holesFor } from '../../../src/emulator/memory/placement.js';
 import { PROT, VMA } from '../../../src/emulator/memory/vma.js';
 
 export const PAGE = 4096;
+/** Frames that the area of one address space takes from the pool. */
+export const AREA_FRAMES = SPACE_AREA_BYTES / PAGE;
 export const MMAP_BASE = 0x7fff_f7ff_f000;
 export const IMAGE = 0x5555_5555_4000;
 export const RW = PROT.READ | PROT.WRITE;

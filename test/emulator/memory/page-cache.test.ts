@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { AddressSpace } from '../../../src/emulator/memory/address-space.js';
 import { PROT } from '../../../src/emulator/memory/vma.js';
 import { ACCESS } from '../../../src/emulator/stop.js';
-import { ByteFile, type Fixture, fixture, PAGE, RW, SHARED, tlbLookup } from './fixture.js';
+import { AREA_FRAMES, ByteFile, type Fixture, fixture, PAGE, RW, SHARED, tlbLookup } from './fixture.js';
 
 const AT = 0x7000_0000;
 
@@ -167,7 +167,7 @@ describe('mapped files', () => {
     let page = 0;
     while (space.fill(2 * AT + page * PAGE, ACCESS.WRITE) === 'filled') page++;
     // All frames but the area's, and the one page of the file that is mapped.
-    expect(page).toBe(512 - 272 - 1);
+    expect(page).toBe(512 - AREA_FRAMES - 1);
     expect(space.readU32(AT)).toBe(0x0101_0101);
   });
 });
