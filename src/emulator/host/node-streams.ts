@@ -4,6 +4,7 @@
  * time to time while the guest waits.
  */
 import * as fs from 'node:fs';
+import { Socket } from 'node:net';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
 import { EBADF, ENOTTY, EROFS } from '../kernel/errno.js';
 import type { FileStat } from '../kernel/file/stat.js';
@@ -148,9 +149,20 @@ function kindOf(fd: number): StreamKind {
   return stat.isFile() || stat.isDirectory() || stat.isBlockDevice() ? 'file' : 'null';
 }
 
+/** The descriptor of a socket, which from now on does not block: Node makes it so when it takes it over, and is never asked to read. */
+function unblocked(fd: number): number | undefined {
+  if (kindOf(fd) !== 'socket') return undefined;
+  try {
+    new Socket({ fd, readable: false, writable: true }).unref();
+    return fd;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A pipe, socket or terminal that is read; lives as long as the server. */
 class InputStream {
-  /** The input opened anew, without blocking; undefined where that cannot be done (sockets, hosts without /proc). */
+  /** What is read without blocking: the input opened anew, or a socket, which cannot be; undefined where there is neither (hosts without /proc). */
   private readonly descriptor: number | undefined;
   /** Taken ahead by a poll: a byte, the end, or -errno. */
   private held: { readonly byte: number } | { readonly result: number } | undefined;
@@ -164,7 +176,7 @@ class InputStream {
   ) {
     const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = fs.constants;
     const opened = attempt(() => fs.openSync(`/proc/self/fd/${fd}`, O_RDONLY | O_NONBLOCK | O_NOCTTY));
-    this.descriptor = opened < 0 ? undefined : opened;
+    this.descriptor = opened < 0 ? unblocked(fd) : opened;
   }
 
   read(into: Uint8Array): number | 'pending' {
