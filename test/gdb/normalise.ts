@@ -33,7 +33,7 @@ const RULES: readonly Rule[] = [
   ),
   dropLines('what the vDSO is made of', /in system-supplied DSO at/),
   dropLines(
-    'AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN, of kernels that offer restartable sequences',
+    'AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN, which kernels before 6.3 do not have',
     /^2[78] +\?\?\? +0x[12][0c]$/,
   ),
   dropLines('says what this processor can do', /AT_HWCAP2?\b/),

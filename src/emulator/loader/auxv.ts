@@ -8,7 +8,7 @@ const CLOCK_TICKS = 100;
 
 const AT = {
   NULL: 0, PHDR: 3, PHENT: 4, PHNUM: 5, PAGESZ: 6, BASE: 7, FLAGS: 8, ENTRY: 9, UID: 11, EUID: 12, GID: 13, EGID: 14, PLATFORM: 15, HWCAP: 16, CLKTCK: 17, SECURE: 23,
-  RANDOM: 25, EXECFN: 31, SYSINFO_EHDR: 33, MINSIGSTKSZ: 51,
+  RANDOM: 25, RSEQ_FEATURE_SIZE: 27, RSEQ_ALIGN: 28, EXECFN: 31, SYSINFO_EHDR: 33, MINSIGSTKSZ: 51,
 } as const; // biome-ignore format: a table
 
 /** (type, value) pairs with the closing AT_NULL. */
@@ -28,7 +28,11 @@ export interface PlacedObjects {
   readonly vdso: number;
 }
 
-/** In the order of the kernel; without what only restartable sequences need. */
+/** struct rseq of Linux 6.3 and later: told to programs whether or not rseq(2) answers (here: ENOSYS). */
+const RSEQ_FEATURE_SIZE = 28;
+const RSEQ_ALIGN = 32;
+
+/** In the order of the kernel. */
 export function auxvOf(
   { machine, process: { credentials } }: LoadRequest,
   { main: { program, bias }, linker, vdso }: PlacedObjects,
@@ -55,6 +59,8 @@ export function auxvOf(
     [AT.RANDOM, addresses.random],
     [AT.EXECFN, addresses.fileName],
     [AT.PLATFORM, addresses.platform],
+    [AT.RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE],
+    [AT.RSEQ_ALIGN, RSEQ_ALIGN],
     [AT.NULL, 0],
   ];
   return pairs.map(([type, value]) => [type, BigInt(value)]);

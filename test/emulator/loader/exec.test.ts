@@ -74,7 +74,7 @@ function stackOf({ space, stack }: Loaded) {
   return parseStack(bytes, stack);
 }
 
-/** Entries that restartable sequences and FSGSBASE bring. */
+/** FSGSBASE is not offered by the auxiliary vector; kernels before 6.3 do not tell the size of struct rseq. */
 const OMITTED = [26, 27, 28];
 /** Entries that tell of the vDSO's place, the processor and the user. */
 const OTHER = [33, 16, 51, 11, 12, 13, 14];
@@ -92,7 +92,8 @@ describe.each(LINKAGES)('a $name program', ({ flags }) => {
     expect(stack.environ.map((line) => line.replace(/^\w+ /, ''))).toEqual(ENVIRON);
     expect(stack.environ).toEqual(expected.environ);
     for (const type of OMITTED) expected.auxv.delete(type);
-    expect([...stack.auxv.keys()]).toEqual([...expected.auxv.keys()]);
+    const common = [...stack.auxv.keys()].filter((type) => !OMITTED.includes(type));
+    expect(common).toEqual([...expected.auxv.keys()]);
     for (const type of OTHER) expected.auxv.delete(type);
     for (const [type, value] of expected.auxv) expect(`${type} ${stack.auxv.get(type)}`).toBe(`${type} ${value}`);
     expect(stack.misalignment).toBe(0);
