@@ -2,17 +2,17 @@
 import type { HostDirectoryEntry } from '../../host/host.js';
 import { pathBytes } from '../../host/path-text.js';
 import type { Machine } from '../../machine.js';
-import { EINVAL, EISDIR } from '../errno.js';
 import type { NewTime } from './file-system.js';
 import { tellClosed, tellOpen } from './inotify-news.js';
 import { IN } from './inotify-table.js';
-import { type DirectoryEntry, OpenFile } from './open-file.js';
+import { OpenDirectory } from './open-directory.js';
+import type { DirectoryEntry } from './open-file.js';
 import { parentOf } from './path-walk.js';
 import type { FileStat } from './stat.js';
 
 const DT_DIR = 4;
 
-export class HostDirectory extends OpenFile {
+export class HostDirectory extends OpenDirectory {
   private names: readonly HostDirectoryEntry[] = [];
   override path: string;
   private isAnnounced = false;
@@ -40,26 +40,6 @@ export class HostDirectory extends OpenFile {
 
   stat(): FileStat | number {
     return this.machine.host.files.fstat(this.handle);
-  }
-
-  override get isSeekable(): boolean {
-    return true;
-  }
-
-  override read(): number {
-    return -EISDIR;
-  }
-
-  override pread(): number {
-    return -EISDIR;
-  }
-
-  /** Positions are numbers of entries. */
-  override seek(offset: number, whence: number): number {
-    const to = whence === 0 ? offset : whence === 1 ? this.offset + offset : -1;
-    if (to < 0) return -EINVAL;
-    this.offset = to;
-    return to;
   }
 
   override sync(): number {

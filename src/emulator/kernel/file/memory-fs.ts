@@ -6,7 +6,8 @@ import { credentialsOf } from '../root.js';
 import { anonymousStat } from './anonymous.js';
 import type { FileSystem, FileSystemChanges, FileSystemStat, NewTime, OpenFileRequest } from './file-system.js';
 import { MemoryFile, MemoryInode, presentOf, setMemoryTimes } from './memory-file.js';
-import { type DirectoryEntry, O, OpenFile, statusFlags } from './open-file.js';
+import { OpenDirectory } from './open-directory.js';
+import { type DirectoryEntry, O, type OpenFile, statusFlags } from './open-file.js';
 import { parentOf } from './path-walk.js';
 import { MAY, permits } from './permission.js';
 import { directoryType, type FileStat, S } from './stat.js';
@@ -258,7 +259,7 @@ function moveNames(node: Node, length: number, to: string, below = ''): void {
   for (const [name, entry] of entriesOf(node) ?? []) moveNames(entry, length, to, `${below}/${name}`);
 }
 
-class MemoryDirectory extends OpenFile {
+class MemoryDirectory extends OpenDirectory {
   override path: string;
   private names: readonly string[] = [];
 
@@ -278,25 +279,6 @@ class MemoryDirectory extends OpenFile {
 
   stat(): FileStat {
     return statOfNode(this.machine, this.node);
-  }
-
-  override get isSeekable(): boolean {
-    return true;
-  }
-
-  override read(): number {
-    return -EISDIR;
-  }
-
-  override pread(): number {
-    return -EISDIR;
-  }
-
-  override seek(offset: number, whence: number): number {
-    const to = whence === 0 ? offset : whence === 1 ? this.offset + offset : -1;
-    if (to < 0) return -EINVAL;
-    this.offset = to;
-    return to;
   }
 
   override sync(): number {

@@ -2,9 +2,10 @@
 import { pathBytes } from '../../host/path-text.js';
 import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
-import { EACCES, EINVAL, EISDIR, ENOENT, ENOTDIR } from '../errno.js';
+import { EACCES, EINVAL, ENOENT, ENOTDIR } from '../errno.js';
 import type { FileSystem, FileSystemStat, Opener, OpenFileRequest } from './file-system.js';
 import { seekTo } from './host-file.js';
+import { OpenDirectory } from './open-directory.js';
 import { type DirectoryEntry, O, OpenFile, statusFlags } from './open-file.js';
 import { parentOf } from './path-walk.js';
 import { MAY, permits } from './permission.js';
@@ -243,7 +244,7 @@ class SyntheticFile extends OpenFile {
   }
 }
 
-class SyntheticDirectory extends OpenFile {
+class SyntheticDirectory extends OpenDirectory {
   override path: string;
   private names: readonly string[] = [];
 
@@ -265,25 +266,6 @@ class SyntheticDirectory extends OpenFile {
 
   stat(): FileStat | number {
     return this.fs.lstat(this.inner, this.opener);
-  }
-
-  override get isSeekable(): boolean {
-    return true;
-  }
-
-  override read(): number {
-    return -EISDIR;
-  }
-
-  override pread(): number {
-    return -EISDIR;
-  }
-
-  override seek(offset: number, whence: number): number {
-    const to = whence === 0 ? offset : whence === 1 ? this.offset + offset : -1;
-    if (to < 0) return -EINVAL;
-    this.offset = to;
-    return to;
   }
 
   override entries(limit: number): readonly DirectoryEntry[] | number {
