@@ -2,8 +2,8 @@
  * Keeps a machine going beside the event loop: a piece of guest code, then a look at sockets and host events, and so on; real sleep while everybody
  * sleeps. Host time decides only when events enter.
  */
+import type { Machine } from '../emulator/machine.js';
 import type { Progress } from '../inferior.js';
-import type { Guest } from './guest.js';
 import { Pace } from './pace.js';
 
 const NS_PER_MS = 1_000_000;
@@ -20,7 +20,7 @@ export class Drive {
   private woken = false;
 
   constructor(
-    private readonly guest: Pick<Guest, 'machine'>,
+    private readonly guest: { readonly machine: Machine },
     private readonly options: DriveOptions,
   ) {}
 

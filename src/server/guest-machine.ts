@@ -9,9 +9,8 @@ import { S, typeOf } from '../emulator/kernel/file/stat.js';
 import { spawn } from '../emulator/kernel/spawn.js';
 import type { Process } from '../emulator/process.js';
 import type { LoadFailure } from '../emulator/program-loader.js';
-import type { StartRequest } from '../inferior/launcher.js';
+import type { ProgramStarter, StartRequest } from '../inferior/launcher.js';
 import type { MachineOptions } from '../options.js';
-import type { Guest } from './guest.js';
 
 /** Guest pids begin here: far above what a host has given out before it has started millions of processes. */
 const FIRST_PID = 3_000_000;
@@ -39,8 +38,14 @@ function epochOf(seconds: number | undefined): { seconds: number; nanoseconds: n
   return { seconds: whole, nanoseconds: Math.round((seconds - whole) * NS_PER_SECOND) };
 }
 
-/** What of a guest `run` and a server share. */
-export interface GuestMachine extends Omit<Guest, 'hostIo' | 'close'>, AssembledMachine {}
+/** What `run`, a server and probing need of an assembled emulator beside its parts. */
+export interface GuestMachine extends AssembledMachine {
+  readonly starter: ProgramStarter;
+  /** `NAME=VALUE` for programs, as the server got it. */
+  readonly environment: ReadonlyMap<string, string>;
+  /** Counts for `--stats` and `monitor stats`, one line each. */
+  statistics(): readonly string[];
+}
 
 /** `descriptors`: of the server, which the program inherits. Throws an Error for a person when the host cannot do it: no memory, no such root. */
 export function createGuestMachine(
