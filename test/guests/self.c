@@ -114,6 +114,6 @@ int main(int argc, char **argv)
     struct rlimit stack;
     getrlimit(RLIMIT_STACK, &stack);
     printf("%s %s stack %d\n", system.sysname, system.machine, stack.rlim_cur >= 65536);
-    printf("ids %d %d %d\n", getuid() == geteuid(), getpgrp() > 0, getsid(0) > 0);
+    printf("ids %d %d %d\n", getuid() == geteuid(), getpgrp() > 0, getsid(0) == getsid(getpid()));
     return 0;
 }
