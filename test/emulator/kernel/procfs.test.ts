@@ -11,7 +11,9 @@ import { mapLine } from '../../../src/emulator/kernel/procfs/memory-map.js';
 import { credentialsOf } from '../../../src/emulator/kernel/root.js';
 import { VMA, type Vma } from '../../../src/emulator/memory/vma.js';
 import type { Process } from '../../../src/emulator/process.js';
-import { type Scripted, scripted, sys } from './scripted.js';
+import { type Scripted, scripted, sys, work } from './scripted.js';
+
+const NR_CLONE = 56;
 
 function guest(): Scripted {
   return scripted(function* () {
@@ -159,6 +161,26 @@ test('self, thread-self, and links of descriptors', () => {
   expect(text(from, '/proc/self/fdinfo/1')).toMatch(/^pos:\t0\nflags:\t02000000\nmnt_id:\t\d+\nino:\t\d+\n$/);
   expect(text(from, `/proc/${pid}/task/${pid}/comm`)).toBe('scripted\n');
   expect(link(from, '/proc/4711/cwd')).toBe(-ENOENT);
+});
+
+test('a thread’s number, which no directory lists, shows that thread', () => {
+  const from = scripted(function* () {
+    yield { call: NR_CLONE, args: [0x5_0f00, 0x2_8000], child: other };
+    yield work(1000);
+  });
+  function* other() {
+    yield work(1000);
+  }
+  const { machine, process } = from;
+  machine.run(20);
+  const [, thread] = process.threads.values();
+  if (thread === undefined) throw new Error('no thread');
+  expect(thread).not.toBe(process.leader);
+  thread.name = 'other';
+  machine.scheduler.hold(thread);
+  const status = text(from, `/proc/${thread.tid}/status`);
+  expect(status).toMatch(new RegExp(`Name:\\tother\n[^]*State:\\tt \\(tracing stop\\)\nTgid:\\t${process.pid}\n`));
+  expect(text(from, `/proc/${process.pid}/status`)).toMatch('State:\tR (running)\n');
 });
 
 test('what can be written: the name, the score, the host’s name for root', () => {

@@ -1,11 +1,12 @@
 /** /proc of the guest: its processes and its machine (fs/proc/). */
-import type { Pid } from '../../../types.js';
+import type { Pid, Tid } from '../../../types.js';
 import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
 import { ENOENT } from '../errno.js';
 import { type DirectoryNode, SyntheticFileSystem, type SyntheticNode } from '../file/synthetic-fs.js';
 import { cpuinfo, filesystems, kernelStat, loadavg, meminfo, uptime, version } from './machine-facts.js';
 import { processNode, selfLink } from './process-node.js';
+import type { Task } from './process-status.js';
 import { sysctl } from './sysctl.js';
 import { text } from './text.js';
 
@@ -38,8 +39,8 @@ function root(machine: Machine, viewer: Process): DirectoryNode {
     child(name) {
       const entry = Object.hasOwn(ENTRIES, name) ? ENTRIES[name] : undefined;
       if (entry !== undefined) return entry(machine, viewer);
-      const process = /^[1-9]\d*$/.test(name) ? processOf(machine, Number(name)) : undefined;
-      return process === undefined ? undefined : processNode(machine, process, viewer);
+      const task = /^[1-9]\d*$/.test(name) ? taskOf(machine, Number(name)) : undefined;
+      return task === undefined ? undefined : processNode(machine, task, viewer);
     },
   };
 }
@@ -48,9 +49,12 @@ function pids({ processes }: Machine): string[] {
   return [...processes.keys()].sort((a, b) => a - b).map(String);
 }
 
-/** A thread's number works too, though no directory lists it (proc_pid_lookup). */
-function processOf(machine: Machine, id: number): Process | undefined {
-  return machine.processes.get(id as Pid) ?? machine.threads.get(id as never)?.process;
+/** A thread's number works too, and shows that thread, though no directory lists it (proc_pid_lookup). */
+function taskOf(machine: Machine, id: number): Task | undefined {
+  const process = machine.processes.get(id as Pid);
+  if (process !== undefined) return { process, thread: process.leader };
+  const thread = machine.threads.get(id as Tid);
+  return thread && { process: thread.process, thread };
 }
 
 export function procFileSystem(machine: Machine): SyntheticFileSystem {

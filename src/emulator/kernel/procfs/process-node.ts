@@ -218,8 +218,8 @@ function directory(looked: Looked, entries: Readonly<Record<string, Entry>>): Di
 }
 
 /** /proc/PID. */
-export function processNode(machine: Machine, process: Process, viewer: Process): DirectoryNode {
-  const looked = { machine, process, thread: process.leader, viewer };
+export function processNode(machine: Machine, { process, thread }: Task, viewer: Process): DirectoryNode {
+  const looked = { machine, process, thread, viewer };
   const task: Entry = () => ({
     kind: 'directory',
     names: () => [...process.threads.keys()].map(String),
