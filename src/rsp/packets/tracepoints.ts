@@ -308,7 +308,7 @@ const ROWS: readonly (readonly [prefix: string, handle: TraceHandler, advertises
   ['qTBuffer', rawBuffer],
   ['qTfP', firstPiece(({ tracepoints }) => tracepoints.flatMap(tracepointPieces))],
   ['qTsP', nextPiece],
-  ['qTfV', firstPiece(({ variables }) => variables.map(variablePiece))],
+  ['qTfV', firstPiece(({ variables }) => variables.map(variablePiece).reverse())], // newest first, as gdbserver
   ['qTsV', nextPiece],
   ['qTMinFTPILen', minimumFastLength],
 ];

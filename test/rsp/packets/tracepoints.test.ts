@@ -48,6 +48,14 @@ test('before any experiment', () => {
   expect(ask('qTMinFTPILen')).toBe('1');
 });
 
+test('variables are listed newest first, as gdbserver does: MI clients see them created in gdb’s reverse order', () => {
+  tell('QTDV:2:0:0:6f6e65', 'QTDV:3:2d:0:74776f');
+  expect(ask('qTfV')).toBe('3:2d:0:74776f');
+  expect(ask('qTsV')).toBe('2:0:0:6f6e65');
+  expect(ask('qTsV')).toMatch(/^1:0:1:/);
+  expect(ask('qTsV')).toBe('l');
+});
+
 test('a whole experiment as gdb runs it', () => {
   target.memory.write('ABCDEFGH', 0x100);
   tell(
