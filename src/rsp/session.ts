@@ -60,13 +60,13 @@ export class Session implements PacketContext {
   /** The program runs, and no packet of this client is waiting for it. */
   private runsUnasked: boolean;
   private oversizedBefore = false;
-  /** The last stop reply may still be on its way: no packet has come since. False if it answers a break. */
-  private stopUnseen = false;
   /**
-   * A break that was meant for the running program and found it stopped: served at the next resume, as gdbserver's SIGINT would wait. `crossed`: it has
-   * crossed the stop reply; `ahead`: gdb, which steps by itself, sent it in front of the resume, which must be the next packet.
+   * The present stop ends a resume of this client and answers no break. A client may take the program for running still: the stop reply is on its way, or
+   * it does not show the stop to its user (gdb, which steps by itself over breakpoints and for software watchpoints).
    */
-  private breakWaits: 'crossed' | 'ahead' | undefined;
+  private stopMayBeUnseen = false;
+  /** A break found the program in such a stop: served at the next resume, as gdbserver's SIGINT would wait. */
+  private breakWaits = false;
   /** Emitted by the handler that is running: they leave after its reply. */
   private deferred: Action[] = [];
 
@@ -114,7 +114,7 @@ export class Session implements PacketContext {
     this.noteStop(event);
     if (this.state.name === 'running') {
       this.state = STOPPED;
-      this.stopUnseen = event.kind !== 'interrupted';
+      this.stopMayBeUnseen = event.kind !== 'interrupted';
       this.outbox.reply(Buffer.from(stopReply(event, this)));
     } else if (!this.runsUnasked) {
       throw new Error(`the target reports ${event.kind} though it was not resumed`);
@@ -189,9 +189,9 @@ export class Session implements PacketContext {
     this.client.traceFrame = undefined;
     this.emit({ kind: 'resume', actions });
     if (this.client.nonStop) return reply.ok();
-    this.state = { name: 'running', interrupted: this.breakWaits !== undefined };
-    if (this.breakWaits !== undefined) this.emit({ kind: 'interrupt' });
-    this.breakWaits = undefined;
+    this.state = { name: 'running', interrupted: this.breakWaits };
+    if (this.breakWaits) this.emit({ kind: 'interrupt' });
+    this.breakWaits = false;
     reply.later();
   }
 
@@ -242,7 +242,6 @@ export class Session implements PacketContext {
 
   private onPacket(body: Uint8Array, intact: boolean): void {
     if (this.state.name === 'closed') return;
-    this.stopUnseen = false;
     if (!intact && !this.client.noAck) return this.outbox.nak();
     if (!this.client.noAck) this.outbox.ack();
     // Without acknowledgements nobody would send it again: gdbserver takes it as it is, and so do we.
@@ -252,7 +251,6 @@ export class Session implements PacketContext {
       return log.info({ packet: printable(body), state: this.state.name }, 'packet ignored: it may not come now');
     }
     this.handle(row, body);
-    if (this.breakWaits === 'ahead') this.breakWaits = undefined;
   }
 
   private allowed(row: PacketRow | undefined): boolean {
@@ -304,7 +302,7 @@ export class Session implements PacketContext {
     if (!this.client.noAck) this.outbox.repeat();
   }
 
-  /** Several in a row are one; a program that stands still is stopped when it is resumed at once. */
+  /** Several in a row are one. */
   private onBreak(): void {
     if (this.state.name === 'working') {
       this.state = STOPPED;
@@ -314,7 +312,7 @@ export class Session implements PacketContext {
     } else if (this.state.name === 'running' && !this.state.interrupted) {
       this.state.interrupted = true;
       this.outbox.add({ kind: 'interrupt' });
-    } else if (this.state.name === 'stopped') this.breakWaits ??= this.stopUnseen ? 'crossed' : 'ahead';
+    } else if (this.state.name === 'stopped') this.breakWaits ||= this.stopMayBeUnseen;
   }
 
   private close(): void {

@@ -142,17 +142,21 @@ describe('running in all-stop mode', () => {
     expect(conversation.raw(frame('vCont;c')).actions.map(({ kind }) => kind)).toEqual(['resume']);
   });
 
-  test('a break right in front of a resume is served by it, with another packet between them it is nothing', () => {
-    const conversation = Conversation.open(GDB_13);
-    const kinds = conversation.raw(`\x03${frame('vCont;s:p1234.1234')}`).actions.map(({ kind }) => kind);
+  test('a break between the packets of a stop that the user does not see is served at the next resume', () => {
+    const conversation = running();
+    conversation.session.stopped(TRAP);
+    const kinds = conversation
+      .raw(`${frame('g')}\x03${frame('g')}${frame('vCont;s:p1234.1234')}`)
+      .actions.map(({ kind }) => kind);
     expect(kinds).toEqual(['resume', 'interrupt']);
-    conversation.session.stopped({ kind: 'interrupted', thread: MAIN });
-    expect(conversation.raw(`${frame('g')}\x03${frame('g')}${frame('vCont;c')}`).actions).toMatchObject([
-      { kind: 'resume' },
-    ]);
   });
 
-  test('a break while stopped is nothing', () => {
+  test('a break before the first resume is nothing', () => {
+    const conversation = Conversation.open(GDB_13);
+    expect(conversation.raw(`\x03${frame('vCont;c')}`).actions).toMatchObject([{ kind: 'resume' }]);
+  });
+
+  test('a break while stopped gets no answer', () => {
     const conversation = running();
     conversation.session.stopped(TRAP);
     expect(conversation.raw('\x03')).toEqual({ sent: [], actions: [] });
