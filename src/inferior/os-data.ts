@@ -3,6 +3,7 @@ import { FileTable } from '../emulator/kernel/file/file-table.js';
 import type { Machine } from '../emulator/machine.js';
 import type { Process } from '../emulator/process.js';
 import type { OsData, OsTable } from '../rsp/target-abilities.js';
+import { accountName, messageQueueTable, semaphoreTable, sharedMemoryTable, socketTable } from './os-objects.js';
 
 interface TableRow {
   readonly name: string;
@@ -19,11 +20,6 @@ function living({ processes, root }: Machine): Process[] {
 function commandLine({ image, comm }: Process): string {
   const words = image.argv.map((word) => Buffer.from(word).toString());
   return words.length === 0 ? `[${comm}]` : words.join(' ');
-}
-
-/** Numbers are what the guest has: it has no user names beyond its own /etc/passwd. */
-function userOf({ credentials }: Process): string {
-  return credentials.euid === 0 ? 'root' : `${credentials.euid}`;
 }
 
 function files(process: Process): readonly (readonly [number, string])[] {
@@ -60,7 +56,7 @@ const TABLES: readonly TableRow[] = [
     name: 'msg',
     title: 'Message queues',
     description: 'Listing of all message queues',
-    read: () => ({ columns: ['msqid', 'key'], rows: [] }),
+    read: messageQueueTable,
   },
   {
     name: 'processes',
@@ -68,7 +64,12 @@ const TABLES: readonly TableRow[] = [
     description: 'Listing of all processes',
     read: (machine) => ({
       columns: ['pid', 'user', 'command', 'cores'],
-      rows: living(machine).map((process) => [`${process.pid}`, userOf(process), commandLine(process), '0']),
+      rows: living(machine).map((process) => [
+        `${process.pid}`,
+        accountName(process.credentials.euid),
+        commandLine(process),
+        '0',
+      ]),
     }),
   },
   {
@@ -89,22 +90,19 @@ const TABLES: readonly TableRow[] = [
     name: 'semaphores',
     title: 'Semaphores',
     description: 'Listing of all semaphores',
-    read: () => ({ columns: ['key', 'semid'], rows: [] }),
+    read: semaphoreTable,
   },
   {
     name: 'shm',
     title: 'Shared-memory regions',
     description: 'Listing of all shared-memory regions',
-    read: () => ({ columns: ['key', 'shmid'], rows: [] }),
+    read: sharedMemoryTable,
   },
   {
     name: 'sockets',
     title: 'Internet-domain sockets',
     description: 'Listing of all internet-domain sockets',
-    read: () => ({
-      columns: ['local address', 'local port', 'remote address', 'remote port', 'state', 'user', 'family', 'protocol'],
-      rows: [],
-    }),
+    read: socketTable,
   },
   {
     name: 'threads',

@@ -57,6 +57,12 @@ const TWINS: readonly Twin[] = [
     guest: { source: 'dies.c', flags: ['-O2'] },
     args: ['exit'],
   },
+  {
+    name: 'System V objects and sockets',
+    scripts: ['objects'],
+    guest: { source: 'objects.c', flags: ['-O0'] },
+    args: [],
+  },
   { name: 'kill', scripts: ['kill'] },
   { name: 'detach', scripts: ['detach'] },
   {

@@ -73,7 +73,7 @@ function* spaces({ processes }: SyscallContext['machine']): Generator<AddressSpa
 }
 
 /** shm_nattch: mappings of the segment in all processes. */
-function attachments(machine: SyscallContext['machine'], { pages }: Segment): number {
+export function attachments(machine: SyscallContext['machine'], { pages }: Segment): number {
   let count = 0;
   for (const { vmas } of spaces(machine)) count += vmas.all().filter((vma) => vma.pages === pages).length;
   return count;
