@@ -306,8 +306,8 @@ export class Inferior implements Target {
     insert: (request) => this.insertBreakpoint(request),
     remove: (breakpoint) => {
       const process = this.debugged.get(breakpoint.pid)?.process;
-      if (isCodeKind(breakpoint.kind)) this.codePoints.remove(breakpoint);
-      else if (process !== undefined) this.watchPoints.remove(process, breakpoint);
+      if (isCodeKind(breakpoint.kind)) return this.codePoints.remove(process, breakpoint);
+      if (process !== undefined) this.watchPoints.remove(process, breakpoint);
       return undefined;
     },
     removeAll: () => {

@@ -7,6 +7,7 @@ import type { Thread } from '../emulator/thread.js';
 import { EFAULT, type Rejected, rejected } from '../rsp/error-code.js';
 import type { Breakpoint, BreakpointKind, BreakpointRequest } from '../rsp/target-abilities.js';
 import { type Pid, TASK_SIZE } from '../types.js';
+import { readMemory } from './debug-space.js';
 import type { PlantedProbe, ProbeSites } from './probe-hooks.js';
 
 interface CodePoint {
@@ -26,7 +27,7 @@ export class CodePoints {
 
   insert(process: Process, request: BreakpointRequest): Rejected | undefined {
     if (request.address >= BigInt(TASK_SIZE)) return rejected(EFAULT, 'no program can have this address');
-    this.remove(request);
+    this.remove(process, request);
     const { conditions, commands } = request;
     const probe = this.sites.plantStop(process, Number(request.address), { conditions, commands });
     if ('errno' in probe) return probe;
@@ -34,10 +35,17 @@ export class CodePoints {
     return undefined;
   }
 
-  remove(breakpoint: Breakpoint): void {
+  /** One whose memory is gone is forgotten with an error, which clients show as a warning (gdbserver cannot write the old byte back there). */
+  remove(process: Process | undefined, breakpoint: Breakpoint): Rejected | undefined {
     const key = keyOf(breakpoint);
-    this.points.get(key)?.probe.withdraw();
+    const point = this.points.get(key);
+    if (point === undefined) return undefined;
+    point.probe.withdraw();
     this.points.delete(key);
+    const mapped = process === undefined || readMemory(process, breakpoint.address, new Uint8Array(1)) === 1;
+    return breakpoint.kind === 'hardware' || mapped
+      ? undefined
+      : rejected(EFAULT, 'the memory of the breakpoint is gone');
   }
 
   /** All of a process, in whatever address space: after an exec they are in its old one. */

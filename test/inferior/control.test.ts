@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseAgentExpression } from '../../src/agent-expression/program.js';
 import type { StopEvent } from '../../src/rsp/stop-event.js';
 import type { Tid } from '../../src/types.js';
-import { type Program, sys, work } from '../emulator/kernel/scripted.js';
+import { type Program, ScriptedSpace, sys, work } from '../emulator/kernel/scripted.js';
 import { breakpoint, debug } from './debugger.js';
 
 const NR = {
@@ -62,6 +62,16 @@ describe('one thread', () => {
     expect(go()).toMatchObject({ kind: 'breakpoint', hardware: true });
     inferior.breakpoints.remove({ ...one, kind: 'hardware' });
     expect(go()).toMatchObject({ kind: 'exited' });
+  });
+
+  test('removing one whose memory is gone is told, once', () => {
+    const { inferior, main } = debug(loop(1));
+    const [mapped, unmapped] = [breakpoint(main.pid, ScriptedSpace.BASE), breakpoint(main.pid, CODE + 10)];
+    inferior.breakpoints.insert(mapped);
+    inferior.breakpoints.insert(unmapped);
+    expect(inferior.breakpoints.remove(mapped)).toBeUndefined();
+    expect(inferior.breakpoints.remove(unmapped)).toMatchObject({ errno: 14 });
+    expect(inferior.breakpoints.remove(unmapped)).toBeUndefined();
   });
 
   test('a condition that is false lets it go on, one that cannot be evaluated stops it', () => {
