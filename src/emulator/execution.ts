@@ -228,7 +228,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     if (code.find(ip, false) === undefined) {
       // Not a block of its own for the rest: in long straight code all that follow would be cut differently, too.
       for (const block of code.around(ip)) {
-        const at = this.store.codeAt(block, ip);
+        const at = this.store.codeAt(block, ip, cpu.int(SLOT.CC_KIND));
         if (at !== undefined) return at;
       }
     }

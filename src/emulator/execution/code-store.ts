@@ -44,9 +44,9 @@ export class CodeStore {
     return block;
   }
 
-  /** Where the code of the block's instruction at `ip` begins; undefined when none does there. */
-  codeAt(block: Block, ip: number): number | undefined {
-    return this.encoder.find(block.start, block.codeEnd, ip);
+  /** Where the code of the block's instruction at `ip` begins; undefined when none does there that can be entered with lazy flags of this kind. */
+  codeAt(block: Block, ip: number, flagsKind: number): number | undefined {
+    return this.encoder.find(block.start, block.codeEnd, ip, flagsKind);
   }
 
   /** Executions until the block is hot (again). */

@@ -52,13 +52,16 @@ export class InterpreterEncoder {
     return this.at;
   }
 
-  /** The record of the instruction at `ip` in the code from `from` to `end`. */
-  find(from: number, end: number, ip: number): number | undefined {
+  /** The record of the instruction at `ip` in the code from `from` to `end`, if it can be entered with lazy flags of this kind. */
+  find(from: number, end: number, ip: number, flagsKind: number): number | undefined {
     const { u32 } = this.physical;
     for (let at = from; at < end; at += RECORD_BYTES) {
       const word = at >>> 2;
       const opcode = (u32[word] as number) & 0xffff;
-      if (opcode === OWN.INSN && u32[word + 2] === ip % 0x1_0000_0000) return at;
+      if (opcode === OWN.INSN && u32[word + 2] === ip % 0x1_0000_0000) {
+        const known = (u32[word + 1] as number) & 0xffff;
+        return known === 0 || known === flagsKind + 1 ? at : undefined;
+      }
       if (opcode === V128_CONST.number || opcode === SHUFFLE.number) at += RECORD_BYTES;
     }
     return undefined;
@@ -106,7 +109,7 @@ export class InterpreterEncoder {
   }
 
   private insn(insn: IrInsn): void {
-    this.number(OWN.INSN, 0, 0, 0, insn.ip);
+    this.number(OWN.INSN, 0, (insn.flagsBefore ?? -1) + 1, 0, insn.ip);
     this.free.length = 0;
     this.nextTemporary = STATE.TEMPS;
     this.countUses(insn.ops);

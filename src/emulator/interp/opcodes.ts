@@ -23,7 +23,7 @@ export const IMMEDIATE_OPCODE: ReadonlyMap<OpRow, number> = new Map(
 export const OWN = {
   /** Start of a block: immediate = executions until the block is hot (i32, counted down in place). */
   ENTER: firstOwn,
-  /** Start of an instruction: immediate = its ip. One unit of fuel. */
+  /** Start of an instruction: immediate = its ip, a = 0 or the lazy-flags kind on which its code counts, plus 1. One unit of fuel. */
   INSN: firstOwn + 1,
   /** End of a block: go on at the immediate. */
   END: firstOwn + 2,

@@ -33,3 +33,20 @@ test('random programs end alike in all tiers and for all slices', () => {
     { numRuns: 80 },
   );
 });
+
+test('code that is entered in its middle, where a slice ended, makes no assumption about the flags that it finds', () => {
+  // The same `dec` and `jne` follow an `add` (whose carry `dec` keeps) and a jump that depends on the carry before.
+  const code = [
+    ...[0x41, 0xbf, 0x96, 0, 0, 0], // mov $150, %r15d
+    ...[0x72, 0x04], // 1: jb 2f
+    ...[0x40, 0x01, 0x47, 0x00], // add %eax, (%rdi)
+    ...[0x40, 0x89, 0xc0], // 2: mov %eax, %eax
+    ...[0x49, 0xff, 0xcf], // dec %r15
+    ...[0x0f, 0x85, 0xee, 0xff, 0xff, 0xff], // jne 1b
+  ];
+  const request = { code, registers: { rax: 0x7fff_ffffn, rdi: BigInt(DATA) } };
+  const expected = everything(request);
+  for (const tier of ['compile', 'auto', 'interp'] as const) {
+    for (let slice = 1; slice < 40; slice++) expect(everything({ ...request, tier, slice })).toEqual(expected);
+  }
+});
