@@ -1,5 +1,4 @@
-#!/usr/bin/env node
-/** The command `sidestep`: reads the command line and starts what it asks for. */
+/** The command `sidestep`: reads the command line and starts what it asks for. Installed as part of what start.ts runs. */
 import { type LogOptions, parseCommandLine } from './cli/parse.js';
 import { configureLog } from './log.js';
 import { writeAll } from './server/write-all.js';

@@ -25,6 +25,9 @@ COMM is where gdb connects:
 The program runs in an emulator: no ptrace, no privileges. Its random numbers, addresses and scheduling depend on
 --seed alone, so two runs are equal as long as they read the same input.
 
+What makes the next start faster, and nothing else, is kept in $XDG_CACHE_HOME/sidestep (~/.cache/sidestep);
+the environment variable SIDESTEP_CACHE names another folder, or is "off".
+
   sidestep :1234 ./program                     gdb -ex 'target remote :1234' ./program
   sidestep run -- ./program                    the program alone, in the emulator; its exit status, 128 + signal when killed
   sidestep probe -e libc:malloc -- ./program   how often it calls malloc; docs/uprobes.md has more
