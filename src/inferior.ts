@@ -14,7 +14,7 @@ import type { Thread } from './emulator/thread.js';
 import { CodePoints, isCodeKind } from './inferior/code-points.js';
 import { Control } from './inferior/control.js';
 import { readMemory, writeMemory } from './inferior/debug-space.js';
-import { Debugged, idOf } from './inferior/debugged.js';
+import { Debugged } from './inferior/debugged.js';
 import { debuggerHooks } from './inferior/hooks.js';
 import { type LaunchSettings, ProgramLauncher, type ProgramStarter, type StartupEnd } from './inferior/launcher.js';
 import { osData } from './inferior/os-data.js';
@@ -31,6 +31,7 @@ import type { ResumeAction, StopEvent } from './rsp/stop-event.js';
 import type { ProcessInfo, Target, ThreadInfo } from './rsp/target.js';
 import {
   BREAKPOINT_KINDS,
+  type Breakpoint,
   type BreakpointRequest,
   type Breakpoints,
   EVENT_KINDS,
@@ -103,7 +104,10 @@ export class Inferior implements Target {
     this.probes = parts.probes(agent, (thread) => this.isStepping(thread));
     this.watchPoints = new WatchPoints({
       agentMachine: agent,
-      process: (pid) => this.debugged.get(pid)?.process,
+      process: (pid) => {
+        const process = machine.processes.get(pid);
+        return process !== undefined && this.debugged.has(process) ? process : undefined;
+      },
       watchedInSyscall: (hits) => this.watchedInSyscall(hits),
     });
     this.codePoints = new CodePoints(this.probes);
@@ -153,7 +157,7 @@ export class Inferior implements Target {
     this.machine.scheduler.holdAll(process);
     const [thread] = process.threads.values();
     if (thread === undefined) throw new Error(`process ${process.pid} has no thread`);
-    const stop: StopEvent = { kind: 'signal', thread: idOf(thread), signal: SIGNAL.TRAP };
+    const stop: StopEvent = { kind: 'signal', thread: this.debugged.idOf(thread), signal: SIGNAL.TRAP };
     this.debugged.record(thread).stop = stop;
     return stop;
   }
@@ -206,12 +210,12 @@ export class Inferior implements Target {
   }
 
   threads(): readonly ThreadInfo[] {
-    return this.debugged.threads().map(infoOf);
+    return this.debugged.threads().map((thread) => this.infoOf(thread));
   }
 
   thread(id: ThreadId): ThreadInfo | undefined {
     const thread = this.debugged.thread(id);
-    return thread && infoOf(thread);
+    return thread && this.infoOf(thread);
   }
 
   registers(): readonly RegisterRow[] {
@@ -255,17 +259,18 @@ export class Inferior implements Target {
   // ---- ends
 
   kill(pid: Pid): void {
-    const process = this.forget(pid);
-    if (process === undefined) return;
-    this.machine.doom(process, { kind: 'killed', signal: SIGNAL.KILL, core: false });
+    for (const process of this.forget(pid)) {
+      this.machine.doom(process, { kind: 'killed', signal: SIGNAL.KILL, core: false });
+    }
     this.settle();
   }
 
   /** Threads that stopped for a signal keep it, if the client lets the program have such. */
   detach(pid: Pid): void {
-    const threads = [...(this.debugged.get(pid)?.process.threads.values() ?? [])];
-    const process = this.forget(pid);
-    if (process === undefined) return;
+    const debugged = this.debugged.get(pid);
+    if (debugged === undefined) return;
+    const threads = this.debugged.threadsOf(debugged);
+    this.forget(pid);
     this.announce(`Detaching from process ${pid}`);
     for (const thread of threads) {
       const record = this.debugged.record(thread);
@@ -278,16 +283,19 @@ export class Inferior implements Target {
     }
   }
 
-  /** Takes the process out of the debugger's hands. */
-  private forget(pid: Pid): Process | undefined {
-    const process = this.debugged.get(pid)?.process;
-    if (process === undefined) return undefined;
-    this.codePoints.removeAll(pid);
-    this.watchPoints.removeAll(process);
+  /** Takes the process and its members out of the debugger's hands. */
+  private forget(pid: Pid): readonly Process[] {
+    const group = this.debugged.group(pid);
+    const [process] = group;
+    if (process === undefined) return group;
+    for (const one of group) {
+      this.codePoints.removeAll(one.pid);
+      this.watchPoints.removeAll(one);
+    }
     this.control.forget(process);
     this.debugged.remove(process);
     if (this.debugged.all().length === 0) this.control.forgetReports();
-    return process;
+    return group;
   }
 
   /** Ends what was doomed, without running guest code. */
@@ -305,10 +313,8 @@ export class Inferior implements Target {
     kinds: new Set(BREAKPOINT_KINDS),
     insert: (request) => this.insertBreakpoint(request),
     remove: (breakpoint) => {
-      const process = this.debugged.get(breakpoint.pid)?.process;
-      if (isCodeKind(breakpoint.kind)) return this.codePoints.remove(process, breakpoint);
-      if (process !== undefined) this.watchPoints.remove(process, breakpoint);
-      return undefined;
+      const group = this.debugged.group(breakpoint.pid);
+      return inAll(group, breakpoint, (process, one) => this.removeBreakpoint(process, one));
     },
     removeAll: () => {
       this.codePoints.removeAllButPersistent();
@@ -317,11 +323,17 @@ export class Inferior implements Target {
   };
 
   private insertBreakpoint(request: BreakpointRequest): Rejected | undefined {
-    const process = this.debugged.get(request.pid)?.process;
-    if (process === undefined) return rejected(ESRCH);
-    return isCodeKind(request.kind)
-      ? this.codePoints.insert(process, request)
-      : this.watchPoints.insert(process, request);
+    const group = this.debugged.group(request.pid);
+    if (group.length === 0) return rejected(ESRCH);
+    return inAll(group, request, (process, one) => {
+      return isCodeKind(one.kind) ? this.codePoints.insert(process, one) : this.watchPoints.insert(process, one);
+    });
+  }
+
+  private removeBreakpoint(process: Process, breakpoint: Breakpoint): Rejected | undefined {
+    if (isCodeKind(breakpoint.kind)) return this.codePoints.remove(process, breakpoint);
+    this.watchPoints.remove(process, breakpoint);
+    return undefined;
   }
 
   private watchedInSyscall(hits: readonly WatchHit[]): void {
@@ -412,13 +424,28 @@ export class Inferior implements Target {
     return this.probes.report();
   }
 
+  private infoOf(thread: Thread): ThreadInfo {
+    const name = this.debugged.isMember(thread.process) ? undefined : thread.name;
+    return { ...this.debugged.idOf(thread), name, core: 0 };
+  }
+
   private isStepping(thread: Thread): boolean {
     return thread.action.kind !== 'continue' && thread.retired === this.debugged.record(thread).retiredAtResume;
   }
 
   private agentMachine(thread: Thread): AgentMachine {
-    return agentMachine(this, idOf(thread), NO_VARIABLES, this.print);
+    return agentMachine(this, this.debugged.idOf(thread), NO_VARIABLES, this.print);
   }
+}
+
+/** Does it in a process and its members; what the process itself answers counts. */
+function inAll<Point extends Breakpoint>(
+  group: readonly Process[],
+  point: Point,
+  act: (process: Process, point: Point) => Rejected | undefined,
+): Rejected | undefined {
+  const [answer] = group.map((process) => act(process, { ...point, pid: process.pid }));
+  return answer;
 }
 
 /** `exited with code 127`, `terminated with signal 9`: gdbserver's words. */
@@ -426,8 +453,4 @@ export function endText({ startupEnd }: StartupEnd): string {
   return startupEnd.kind === 'exited'
     ? `exited with code ${startupEnd.code}`
     : `terminated with signal ${startupEnd.signal}`;
-}
-
-function infoOf(thread: Thread): ThreadInfo {
-  return { pid: thread.process.pid, tid: thread.tid, name: thread.name, core: 0 };
 }

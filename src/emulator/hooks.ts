@@ -33,8 +33,11 @@ export interface MachineHooks {
   watch(thread: Thread, hits: readonly WatchHit[]): Answer;
   /** A step or range step is complete. */
   stepped(thread: Thread): Answer;
-  /** The child exists and has not run. `stop` holds parent and child. */
-  fork(parent: Thread, child: Thread, how: 'fork' | 'vfork'): Answer;
+  /**
+   * The child, a new process, exists and has not run. `stop` holds parent and child, and is reported as `how`: `clone` is what a debugger of Linux hears of
+   * a process whose end sends another signal than SIGCHLD, or none.
+   */
+  fork(parent: Thread, child: Thread, how: 'fork' | 'vfork' | 'clone'): Answer;
   /** The vfork child has exec'ed or ended; its parent goes on. */
   vforkDone(parent: Thread): Answer;
   /** A new thread of the same process, which has not run. */

@@ -36,13 +36,13 @@ export class CodePoints {
   }
 
   /** One whose memory is gone is forgotten with an error, which clients show as a warning (gdbserver cannot write the old byte back there). */
-  remove(process: Process | undefined, breakpoint: Breakpoint): Rejected | undefined {
+  remove(process: Process, breakpoint: Breakpoint): Rejected | undefined {
     const key = keyOf(breakpoint);
     const point = this.points.get(key);
     if (point === undefined) return undefined;
     point.probe.withdraw();
     this.points.delete(key);
-    const mapped = process === undefined || readMemory(process, breakpoint.address, new Uint8Array(1)) === 1;
+    const mapped = readMemory(process, breakpoint.address, new Uint8Array(1)) === 1;
     return breakpoint.kind === 'hardware' || mapped
       ? undefined
       : rejected(EFAULT, 'the memory of the breakpoint is gone');

@@ -12,7 +12,7 @@ import type { Thread, ResumeAction as ThreadAction } from '../emulator/thread.js
 import type { ResumeAction, StopEvent } from '../rsp/stop-event.js';
 import type { EventKind } from '../rsp/target-abilities.js';
 import { unreachable } from '../types.js';
-import { type Debugged, idOf } from './debugged.js';
+import type { Debugged } from './debugged.js';
 import { interruption } from './signals.js';
 import type { WatchReport } from './watch-points.js';
 
@@ -75,7 +75,7 @@ export class Control {
   private pause(thread: Thread): void {
     if (thread.held) return;
     this.machine.scheduler.hold(thread);
-    this.add({ kind: 'paused', thread: idOf(thread) });
+    this.add({ kind: 'paused', thread: this.debugged.idOf(thread) });
   }
 
   /**
@@ -88,7 +88,7 @@ export class Control {
     if (thread === undefined) return;
     this.machine.scheduler.hold(thread);
     thread.intercepted = interruption(this.machine);
-    this.add({ kind: 'interrupted', thread: idOf(thread) });
+    this.add({ kind: 'interrupted', thread: this.debugged.idOf(thread) });
     if (!this.nonStop) this.holdAll();
   }
 
@@ -128,13 +128,15 @@ export class Control {
     const threads = this.debugged.threads();
     const [first] = threads;
     if (first === undefined || threads.some((thread) => !thread.held)) return undefined;
-    return this.reported.has('no-resumed') ? { kind: 'no-resumed' } : { kind: 'paused', thread: idOf(first) };
+    return this.reported.has('no-resumed')
+      ? { kind: 'no-resumed' }
+      : { kind: 'paused', thread: this.debugged.idOf(first) };
   }
 
   /** Non-stop: a new thread waits for the client, while its parent goes on. */
   reportCreated(thread: Thread): void {
     this.machine.scheduler.hold(thread);
-    this.add({ kind: 'thread-created', thread: idOf(thread) });
+    this.add({ kind: 'thread-created', thread: this.debugged.idOf(thread) });
   }
 
   /** A report by somebody else than the machine. */
@@ -161,7 +163,9 @@ export class Control {
   stops(): readonly StopEvent[] {
     const held = this.debugged.threads().filter(({ held }) => held);
     this.pending.length = 0;
-    return held.map((thread) => this.debugged.record(thread).stop ?? { kind: 'paused', thread: idOf(thread) });
+    return held.map(
+      (thread) => this.debugged.record(thread).stop ?? { kind: 'paused', thread: this.debugged.idOf(thread) },
+    );
   }
 
   /** What the machine came back with. */
@@ -195,8 +199,17 @@ export class Control {
   }
 
   private translate(event: Exclude<MachineStop, { kind: 'interrupt' }>): StopEvent | undefined {
-    if (event.kind === 'process-exit') return ending(event.process, event.status);
-    const thread = idOf(event.thread);
+    if (event.kind === 'process-exit') {
+      const id = this.debugged.idOfLeader(event.process);
+      return id.pid === event.process.pid
+        ? ending(event.process, event.status)
+        : {
+            kind: 'thread-exited',
+            thread: id,
+            code: event.status.kind === 'exited' ? event.status.code : event.status.signal,
+          };
+    }
+    const thread = this.debugged.idOf(event.thread);
     switch (event.kind) {
       case 'breakpoint':
         return { kind: 'breakpoint', thread, hardware: this.facts.isHardware(event.thread) };
@@ -211,9 +224,9 @@ export class Control {
         return { kind: event.kind, thread };
       case 'fork':
       case 'vfork':
-        return { kind: event.kind, thread, child: idOf(event.child) };
+        return { kind: event.kind, thread, child: this.debugged.idOf(event.child) };
       case 'clone':
-        return { kind: 'thread-created', thread: idOf(event.child) };
+        return { kind: 'thread-created', thread: this.debugged.idOf(event.child) };
       case 'exec':
         // A client that does not know exec events gets the SIGTRAP that execve sends under an old ptrace.
         if (!this.reported.has('exec')) return { kind: 'signal', thread, signal: SIGNAL.TRAP };

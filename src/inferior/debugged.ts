@@ -3,7 +3,7 @@ import type { Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
 import type { StopEvent } from '../rsp/stop-event.js';
 import type { ThreadId } from '../rsp/thread-id.js';
-import type { Pid } from '../types.js';
+import type { Pid, Tid } from '../types.js';
 
 /** A process under the debugger: from its start, attach or fork to its end or detach. */
 export interface DebuggedProcess {
@@ -12,6 +12,11 @@ export interface DebuggedProcess {
   readonly attached: boolean;
   /** Syscalls to stop at. */
   caught: ReadonlySet<number> | 'all';
+  /**
+   * Living processes whose threads are this one's for a debugger, as for gdbserver: made by clone with another exit signal than SIGCHLD, which ptrace
+   * reports as it reports new threads.
+   */
+  readonly members: Set<Process>;
 }
 
 /** Code that the thread records while it steps behind a tracepoint. */
@@ -36,26 +41,57 @@ export interface ThreadRecord {
 
 export class Debugged {
   private readonly byPid = new Map<Pid, DebuggedProcess>();
+  /** Of members, living or not. */
+  private readonly owners = new WeakMap<Process, DebuggedProcess>();
   private readonly records = new WeakMap<Thread, ThreadRecord>();
 
   add(process: Process, attached: boolean): DebuggedProcess {
-    const debugged: DebuggedProcess = { process, attached, caught: new Set() };
+    const debugged: DebuggedProcess = { process, attached, caught: new Set(), members: new Set() };
     this.byPid.set(process.pid, debugged);
     process.traced = true;
     return debugged;
   }
 
   remove(process: Process): void {
+    for (const member of this.group(process.pid)) this.leave(member);
     this.byPid.delete(process.pid);
     process.traced = false;
   }
 
+  /** Clients know the threads of `member` as those of `owner`. */
+  join(member: Process, owner: DebuggedProcess): void {
+    owner.members.add(member);
+    this.owners.set(member, owner);
+    member.traced = true;
+  }
+
+  leave(member: Process): void {
+    this.owners.get(member)?.members.delete(member);
+    member.traced = false;
+  }
+
+  isMember(process: Process): boolean {
+    return this.owners.get(process)?.members.has(process) === true;
+  }
+
+  /** Not of members: clients do not know their pids. */
   get(pid: Pid): DebuggedProcess | undefined {
     return this.byPid.get(pid);
   }
 
-  has({ pid }: Process): boolean {
-    return this.byPid.has(pid);
+  /** The debugged process, or the one that it is a member of. */
+  of(process: Process): DebuggedProcess | undefined {
+    return this.byPid.get(process.pid) ?? (this.isMember(process) ? this.owners.get(process) : undefined);
+  }
+
+  has(process: Process): boolean {
+    return this.of(process) !== undefined;
+  }
+
+  /** The debugged process and its members. */
+  group(pid: Pid): readonly Process[] {
+    const debugged = this.byPid.get(pid);
+    return debugged === undefined ? [] : [debugged.process, ...debugged.members];
   }
 
   /** Oldest first. */
@@ -64,10 +100,10 @@ export class Debugged {
   }
 
   /** Living threads of one process, the leader first. */
-  threadsOf({ process }: DebuggedProcess): readonly Thread[] {
+  threadsOf({ process, members }: DebuggedProcess): readonly Thread[] {
     const { leader } = process;
-    const others = [...process.threads.values()].filter((thread) => thread !== leader);
-    return leader === undefined ? others : [leader, ...others];
+    const others = [process, ...members].flatMap(({ threads }) => [...threads.values()]);
+    return leader === undefined ? others : [leader, ...others.filter((thread) => thread !== leader)];
   }
 
   threads(): readonly Thread[] {
@@ -75,7 +111,11 @@ export class Debugged {
   }
 
   thread({ pid, tid }: ThreadId): Thread | undefined {
-    return this.byPid.get(pid)?.process.threads.get(tid);
+    for (const { threads } of this.group(pid)) {
+      const thread = threads.get(tid);
+      if (thread !== undefined) return thread;
+    }
+    return undefined;
   }
 
   record(thread: Thread): ThreadRecord {
@@ -85,8 +125,13 @@ export class Debugged {
     this.records.set(thread, record);
     return record;
   }
-}
 
-export function idOf(thread: Thread): ThreadId {
-  return { pid: thread.process.pid, tid: thread.tid };
+  /** What clients call the thread. */
+  idOf({ process, tid }: Thread): ThreadId {
+    return { ...this.idOfLeader(process), tid };
+  }
+
+  idOfLeader(process: Process): ThreadId {
+    return { pid: (this.owners.get(process)?.process ?? process).pid, tid: process.pid as number as Tid };
+  }
 }

@@ -1,5 +1,5 @@
 /** What the machine asks while it runs: each question goes to whom it concerns, the probe engine first where both do. */
-import type { MachineHooks } from '../emulator/hooks.js';
+import type { Answer, MachineHooks } from '../emulator/hooks.js';
 import type { Machine } from '../emulator/machine.js';
 import type { Process } from '../emulator/process.js';
 import type { SigInfo } from '../emulator/signals.js';
@@ -37,8 +37,35 @@ export function debuggerHooks(parts: HookParts): MachineHooks {
   const wants = (thread: Thread, kind: Parameters<Control['reported']['has']>[0]): boolean =>
     debugged.has(thread.process) && control.reported.has(kind);
   const catches = (process: Process, nr: number): boolean => {
-    const caught = debugged.get(process.pid)?.caught;
+    const caught = debugged.of(process)?.caught;
     return caught === 'all' || caught?.has(nr) === true;
+  };
+  const forgetProcess = (process: Process): void => {
+    codePoints.removeAll(process.pid);
+    watchPoints.forget(process);
+  };
+  const created = (parent: Thread, child: Thread): Answer => {
+    if (!wants(parent, 'threads')) return 'go';
+    // Alone the new thread stops; the other one is in the middle of its step.
+    if (!control.nonStop) return 'stop';
+    control.reportCreated(child);
+    return 'go';
+  };
+  const joins = (parent: Thread, child: Thread): Answer => {
+    const owner = debugged.of(parent.process);
+    if (owner === undefined) return 'go';
+    debugged.join(child.process, owner);
+    codePoints.copy(parent.process, child.process);
+    watchPoints.copy(parent.process, child.process);
+    return created(parent, child);
+  };
+  /** It is no debugger's business any more. */
+  const leaves = (member: Process): void => {
+    forgetProcess(member);
+    debugged.leave(member);
+    for (const thread of member.threads.values()) {
+      if (thread.held) machine.scheduler.release(thread, { kind: 'continue' });
+    }
   };
   return {
     breakpoint(thread) {
@@ -51,8 +78,9 @@ export function debuggerHooks(parts: HookParts): MachineHooks {
     stepped: (thread) => (traceSites.stepped(thread) || !debugged.has(thread.process) ? 'go' : 'stop'),
     fork(parent, child, how) {
       probes.forked(parent, child);
+      if (how === 'clone') return joins(parent, child);
       if (!wants(parent, how)) return 'go';
-      const { attached } = debugged.get(parent.process.pid) ?? { attached: false };
+      const { attached } = debugged.of(parent.process) ?? { attached: false };
       debugged.add(child.process, attached);
       codePoints.copy(parent.process, child.process);
       watchPoints.copy(parent.process, child.process);
@@ -61,16 +89,12 @@ export function debuggerHooks(parts: HookParts): MachineHooks {
     vforkDone: (parent) => (wants(parent, 'vfork') ? 'stop' : 'go'),
     clone(parent, child) {
       probes.cloned(parent, child);
-      if (!wants(parent, 'threads')) return 'go';
-      // Alone the new thread stops; the other one is in the middle of its step.
-      if (!control.nonStop) return 'stop';
-      control.reportCreated(child);
-      return 'go';
+      return created(parent, child);
     },
     exec(thread) {
-      codePoints.removeAll(thread.process.pid);
-      watchPoints.forget(thread.process);
+      forgetProcess(thread.process);
       probes.execed(thread);
+      if (debugged.isMember(thread.process)) leaves(thread.process);
       return launching.execed(thread) || debugged.has(thread.process) ? 'stop' : 'go';
     },
     threadExit(thread) {
@@ -78,9 +102,13 @@ export function debuggerHooks(parts: HookParts): MachineHooks {
       return wants(thread, 'threads') ? 'stop' : 'go';
     },
     processExit(process) {
-      codePoints.removeAll(process.pid);
-      watchPoints.forget(process);
+      forgetProcess(process);
       probes.processExited(process);
+      if (debugged.isMember(process)) {
+        debugged.leave(process);
+        return control.reported.has('threads') ? 'stop' : 'go';
+      }
+      for (const member of debugged.get(process.pid)?.members ?? []) leaves(member);
       return launching.exited(process) || debugged.has(process) ? 'stop' : 'go';
     },
     syscallEntry: () => 'stop',

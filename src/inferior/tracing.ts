@@ -3,7 +3,7 @@ import type { Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
 import { ESRCH, type Rejected, rejected } from '../rsp/error-code.js';
 import type { TracepointSite, TracepointSites, TraceRecorder } from '../rsp/tracing/trace-recorder.js';
-import { type Debugged, idOf } from './debugged.js';
+import type { Debugged } from './debugged.js';
 import type { PlantedProbe, ProbeSites } from './probe-hooks.js';
 
 export class TraceSites implements TracepointSites {
@@ -33,7 +33,7 @@ export class TraceSites implements TracepointSites {
   /** The thread goes on, stepping if the tracepoint looks at what comes next. */
   private hit(thread: Thread, { pid, number, address }: TracepointSite): void {
     if (thread.process.pid !== pid) return;
-    const steps = this.recorder?.hit(idOf(thread), number, address) ?? 0;
+    const steps = this.recorder?.hit(this.debugged.idOf(thread), number, address) ?? 0;
     if (steps === 0) return;
     const { traceSteps } = this.debugged.record(thread);
     traceSteps.push({ number, address, left: steps, action: traceSteps[0]?.action ?? thread.action });
@@ -47,7 +47,7 @@ export class TraceSites implements TracepointSites {
     if (first === undefined) return false;
     for (const steps of record.traceSteps) {
       steps.left--;
-      this.recorder?.stepped(idOf(thread), steps.number, steps.address, steps.left === 0);
+      this.recorder?.stepped(this.debugged.idOf(thread), steps.number, steps.address, steps.left === 0);
     }
     record.traceSteps = record.traceSteps.filter(({ left }) => left > 0);
     const { action } = first;

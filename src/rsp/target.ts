@@ -30,8 +30,8 @@ export interface ProcessInfo {
 }
 
 export interface ThreadInfo extends ThreadId {
-  /** As /proc/PID/task/TID/comm has it. */
-  readonly name: string;
+  /** As /proc/PID/task/TID/comm has it; undefined for a task that is there only in the debugger's eyes. */
+  readonly name: string | undefined;
   /** Number of the virtual CPU it ran on last. */
   readonly core: number;
 }

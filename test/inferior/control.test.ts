@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseAgentExpression } from '../../src/agent-expression/program.js';
 import type { StopEvent } from '../../src/rsp/stop-event.js';
-import type { Tid } from '../../src/types.js';
+import type { Pid, Tid } from '../../src/types.js';
 import { type Program, ScriptedSpace, sys, work } from '../emulator/kernel/scripted.js';
 import { breakpoint, debug } from './debugger.js';
 
@@ -256,6 +256,58 @@ function two(own: number, other: number): Program {
     yield sys(NR.exitGroup, 0);
   };
 }
+
+describe('a process that clone made with another exit signal than SIGCHLD is a thread of its parent', () => {
+  /** The parent waits for it; its own code begins at the next page. */
+  const withMember = (flags: number): Program =>
+    function* () {
+      const pid = yield {
+        call: NR.clone,
+        args: [flags, 0x2_8000],
+        child: function* () {
+          yield work(3);
+          yield { int3: true };
+          yield sys(NR.kill, yield sys(NR.getpid), SIG.USR1);
+          yield sys(NR.exitGroup, 5);
+        },
+      };
+      yield sys(NR.wait4, pid, 0, __WALL, 0);
+      yield sys(NR.exitGroup, 0);
+    };
+  const __WALL = 0x4000_0000;
+  const CLONE_VM = 0x100;
+
+  test.each([CLONE_VM, 0])('flags %i: it stops at breakpoints and for signals under the parent’s pid', (flags) => {
+    const { inferior, main, continue: go, guest } = debug(withMember(flags));
+    inferior.events.report(new Set(['fork']));
+    inferior.breakpoints.insert(breakpoint(main.pid, CODE + 0x1_0003));
+    const member = { pid: main.pid, tid: (main.tid + 1) as Tid };
+    expect(go()).toEqual({ kind: 'breakpoint', thread: member, hardware: false });
+    expect(inferior.threads().map(({ tid, name }) => [tid, name])).toEqual([
+      [main.tid, 'scripted'],
+      [member.tid, undefined],
+    ]);
+    expect(inferior.processes()).toEqual([{ pid: main.pid, attached: false }]);
+    inferior.breakpoints.remove(breakpoint(main.pid, CODE + 0x1_0003));
+    expect(go()).toEqual({ kind: 'signal', thread: member, signal: SIG.USR1 });
+    expect(go()).toEqual({ kind: 'exited', pid: main.pid, code: 0 });
+    expect(guest.machine.processes.has(member.tid as number as Pid)).toBe(false);
+  });
+
+  test('its birth and end are told like a thread’s, and it ends with its owner', () => {
+    const { inferior, main, continue: go } = debug(withMember(0));
+    inferior.events.report(new Set(['threads']));
+    const member = { pid: main.pid, tid: (main.tid + 1) as Tid };
+    expect(go()).toEqual({ kind: 'thread-created', thread: member });
+    expect(go()).toMatchObject({ kind: 'signal', thread: member, signal: SIG.USR1 });
+    expect(go()).toEqual({ kind: 'thread-exited', thread: member, code: 5 });
+    const other = debug(withMember(0));
+    other.inferior.events.report(new Set(['threads']));
+    other.continue();
+    other.inferior.kill(other.main.pid);
+    expect(other.inferior.run(1000).kind).toBe('exited');
+  });
+});
 
 describe('several threads', () => {
   test('stop together, and one can be moved alone', () => {

@@ -190,7 +190,8 @@ function announce(machine: Machine, thread: Thread, child: Thread, request: Clon
     if (machine.hooks.clone(thread, child) === 'stop') machine.postStop({ kind: 'clone', thread, child });
     return;
   }
-  const how = has(request, CLONE.VFORK) ? 'vfork' : 'fork';
+  // As the kernel chooses among its PTRACE_EVENTs (kernel_clone).
+  const how = has(request, CLONE.VFORK) ? 'vfork' : request.exitSignal === SIGCHLD ? 'fork' : 'clone';
   if (machine.hooks.fork(thread, child, how) === 'stop') machine.postStop({ kind: how, thread, child });
 }
 

@@ -80,7 +80,7 @@ function extraInfo(args: PacketCursor, reply: Reply, { target }: PacketContext):
   args.end();
   const thread = target.threads().find((candidate) => selects(selector, candidate));
   if (thread === undefined) return reply.error(EINVAL);
-  reply.hex(Buffer.from(thread.name));
+  reply.hex(Buffer.from(thread.name ?? ''));
 }
 
 /** `qGetTLSAddr:THREAD,OFFSET,LINK_MAP` – where a thread-local variable lies. */

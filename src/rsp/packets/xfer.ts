@@ -65,7 +65,8 @@ function threads(annex: string, { client, target }: PacketContext): string | Rej
   if (annex !== '') return rejected(EINVAL);
   const rows = target.threads().map((thread) => {
     const id = formatThreadId(thread, client.multiprocess);
-    return `<thread id="${id}" core="${thread.core}" name="${escapeXml(thread.name)}"/>\n`;
+    const name = thread.name === undefined ? '' : ` name="${escapeXml(thread.name)}"`;
+    return `<thread id="${id}" core="${thread.core}"${name}/>\n`;
   });
   return `<threads>\n${rows.join('')}</threads>\n`;
 }
