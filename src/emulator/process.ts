@@ -186,6 +186,8 @@ export class Process {
   timerSlack = 50_000;
   /** /proc/PID/oom_score_adj: remembered, nobody is killed for want of memory. */
   oomScoreAdjustment = 0;
+  /** /proc/PID/coredump_filter: anonymous mappings, ELF headers and private huge pages. */
+  coredumpFilter = 0x33;
   /** Bytes and calls of read(2), write(2) and their kin: /proc/PID/io. */
   readonly io = { read: 0, written: 0, reads: 0, writes: 0 };
   personality = 0;

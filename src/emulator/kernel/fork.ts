@@ -142,6 +142,8 @@ function newProcess(
   child.dumpable = process.dumpable;
   child.keepCapabilities = process.keepCapabilities;
   child.timerSlack = process.timerSlack;
+  child.oomScoreAdjustment = process.oomScoreAdjustment;
+  child.coredumpFilter = process.coredumpFilter;
   child.personality = process.personality;
   child.terminal = process.terminal;
   child.parent?.children.add(child);

@@ -191,6 +191,16 @@ test('what can be written: the name, the score, the host’s name for root', () 
   };
   expect(write('/proc/self/comm', 'renamed-to-something\n')).toBe(21);
   expect(text(from, '/proc/self/comm')).toBe('renamed-to-some\n');
+  expect(text(from, '/proc/self/coredump_filter')).toBe('00000033\n');
+  for (const [written, read] of [
+    ['0x7e', '0000007e'],
+    ['010\n', '00000008'],
+    ['0xfff', '000001ff'],
+  ] as const) {
+    expect(write('/proc/self/coredump_filter', written)).toBe(written.length);
+    expect(text(from, '/proc/self/coredump_filter')).toBe(`${read}\n`);
+  }
+  expect(write('/proc/self/coredump_filter', 'all')).toBe(-EINVAL);
   expect(write('/proc/self/oom_score_adj', '500\n')).toBe(4);
   expect(text(from, '/proc/self/oom_score_adj')).toBe('500\n');
   expect(write('/proc/self/oom_score_adj', '1001')).toBe(-EINVAL);

@@ -18,6 +18,8 @@ import { limits, stat, status, type Task } from './process-status.js';
 import { secret, text } from './text.js';
 
 const COMM_BYTES = 15;
+/** MMF_DUMP_FILTER_MASK: nine kinds. */
+const COREDUMP_FILTER_MASK = 0x1ff;
 const UNSET_ID = '4294967295';
 const LINK_BYTES = 64;
 
@@ -82,6 +84,27 @@ function oomScoreAdj({ process }: Looked): TextNode {
       if (!Number.isInteger(value) || Math.abs(value) > 1000) return -EINVAL;
       if (value < process.oomScoreAdjustment && process.credentials.euid !== 0) return -EACCES;
       process.oomScoreAdjustment = value;
+      return bytes.length;
+    },
+  };
+}
+
+/** Which mappings a core file has (mmap kinds, core(5)): debuggers that write one ask for it. */
+function coredumpFilter({ process }: Looked): TextNode {
+  return {
+    kind: 'text',
+    mode: 0o644,
+    read: () => (process.isZombie ? '' : `${process.coredumpFilter.toString(16).padStart(8, '0')}\n`),
+    write(bytes) {
+      const word = pathText(bytes).trim();
+      // kstrtouint knows octal by a leading 0.
+      const value = /^0[0-7]+$/.test(word)
+        ? Number.parseInt(word, 8)
+        : /^(0x[\da-f]+|\d+)$/i.test(word)
+          ? Number(word)
+          : -1;
+      if (value < 0 || value > 0xffff_ffff) return -EINVAL;
+      process.coredumpFilter = value & COREDUMP_FILTER_MASK;
       return bytes.length;
     },
   };
@@ -228,7 +251,7 @@ export function processNode(machine: Machine, { process, thread }: Task, viewer:
       return thread === undefined ? undefined : directory({ ...looked, thread }, COMMON);
     },
   });
-  return directory(looked, { ...COMMON, task });
+  return directory(looked, { ...COMMON, coredump_filter: coredumpFilter, task });
 }
 
 /** A name in /proc/self and /proc/thread-self. */
