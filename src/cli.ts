@@ -10,8 +10,12 @@ function tell(line: string): void {
   writeAll(STDERR, `${line}\n`);
 }
 
-function useLog({ level, file }: LogOptions): void {
-  configureLog(file === undefined ? { level } : { level, file });
+function settings({ level, file }: LogOptions): Parameters<typeof configureLog>[0] {
+  return file === undefined ? { level } : { level, file };
+}
+
+function useLog(options: LogOptions): void {
+  configureLog(settings(options));
 }
 
 /** Loads only what is needed: start-up time is paid at every start. */
@@ -30,6 +34,15 @@ async function main(): Promise<number> {
       useLog(request.log);
       const { probeProgram } = await import('./server/probe.js');
       return probeProgram(request.options, tell);
+    }
+    case 'gdb': {
+      useLog(request.log);
+      const { runGdb } = await import('./server/gdb.js');
+      return runGdb(request.options, settings(request.log), tell);
+    }
+    case 'gdb-pipe': {
+      const { serveGdb } = await import('./server/gdb-pipe.js');
+      return serveGdb(tell);
     }
     case 'serve': {
       useLog(request.log);

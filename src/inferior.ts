@@ -82,6 +82,9 @@ export class Inferior implements Target {
   /** A program has signalled the server, by getppid(). */
   onRootSignal: ((info: SigInfo) => void) | undefined;
 
+  /** The process of the program that was started last; it may be over. */
+  started: Pid | undefined;
+
   private readonly machine: Machine;
   private readonly debugged = new Debugged();
   private readonly codePoints: CodePoints;
@@ -149,6 +152,7 @@ export class Inferior implements Target {
     const started = this.programs.launch(program, args);
     if (!('pid' in started)) return started;
     this.debugged.add(started, false);
+    this.started = started.pid;
     this.announce(`Process ${this.programs.program} created; pid = ${started.pid}`);
     return this.firstStop(started);
   }

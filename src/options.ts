@@ -72,6 +72,21 @@ export interface ProbeOptions {
   readonly json: boolean;
 }
 
+/** `sidestep gdb`: a gdb of the user's, connected to a server of its own. */
+export interface GdbOptions {
+  readonly machine: MachineOptions;
+  /** The gdb to start: a name in PATH, or a path. */
+  readonly gdb: string;
+  /** For gdb, as typed. */
+  readonly gdbArgs: readonly string[];
+  /** As typed: searched in PATH when it has no slash. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** End as the program did, not as gdb did. */
+  readonly programStatus: boolean;
+  readonly stats: boolean;
+}
+
 /** `sidestep [OPTIONS] COMM PROG [ARGS]`. */
 export interface ServeOptions {
   readonly machine: MachineOptions;

@@ -7,6 +7,7 @@ import { LOG_LEVELS, type LogLevel } from '../log.js';
 import {
   CPU_MODELS,
   DEFAULT_MACHINE,
+  type GdbOptions,
   type MachineOptions,
   type ProbeOptions,
   type RunOptions,
@@ -20,9 +21,15 @@ import { DISABLABLE_TEXT, HELP_AFTER, versionText } from './texts.js';
 export type Request =
   | { readonly kind: 'run'; readonly options: RunOptions; readonly log: LogOptions }
   | { readonly kind: 'probe'; readonly options: ProbeOptions; readonly log: LogOptions }
+  | { readonly kind: 'gdb'; readonly options: GdbOptions; readonly log: LogOptions }
+  /** The server's end of the pipe of a gdb that `gdb` has started. */
+  | { readonly kind: 'gdb-pipe' }
   | { readonly kind: 'serve'; readonly options: ServeOptions; readonly log: LogOptions }
   /** Text for stdout (exit 0) or stderr (exit 1). */
   | { readonly kind: 'text'; readonly text: string; readonly status: 0 | 1 };
+
+/** Behind `sidestep gdb`: no word that a user types. */
+export const PIPE_END = '--pipe-end';
 
 export interface LogOptions {
   readonly level: LogLevel;
@@ -63,6 +70,8 @@ interface Parsed {
   print?: boolean;
   hist?: string;
   json?: boolean;
+  gdb: string;
+  programStatus?: boolean;
 }
 
 class Finished extends Error {
@@ -244,6 +253,29 @@ function parseProbe(argv: readonly string[]): Request {
   return { kind: 'probe', options, log: logOptions(parsed) };
 }
 
+function parseGdb(argv: readonly string[]): Request {
+  if (argv[0] === PIPE_END) return { kind: 'gdb-pipe' };
+  const end = argv.indexOf('--');
+  const command = addMachineOptions(new Command('sidestep gdb'))
+    .option('--gdb <PROGRAM>', 'the gdb to start', 'gdb')
+    .option('--program-status', 'end as the program did: its exit status, 128 + signal (default: as gdb did)')
+    .usage('[OPTIONS] [GDB ARGS] -- PROG [ARGS...]')
+    .allowUnknownOption();
+  const { parsed, rest: gdbArgs } = pass(command, end < 0 ? argv : argv.slice(0, end));
+  const [program, ...args] = end < 0 ? [] : argv.slice(end + 1);
+  if (program === undefined) throw failure('gdb: no program is named: sidestep gdb -- PROG ARGS');
+  const options: GdbOptions = {
+    machine: machineOptions(parsed),
+    gdb: parsed.gdb,
+    gdbArgs,
+    program,
+    args,
+    programStatus: parsed.programStatus ?? false,
+    stats: parsed.stats ?? false,
+  };
+  return { kind: 'gdb', options, log: logOptions(parsed) };
+}
+
 /** Takes `--wrapper WORD... --` out of the options in front of the program. */
 function takeWrapper(argv: readonly string[]): { wrapper: readonly string[]; rest: readonly string[] } {
   const at = argv.indexOf('--wrapper');
@@ -257,7 +289,7 @@ function serverCommand(): Command {
   return addMachineOptions(
     addServerOptions(new Command('sidestep').version(versionText(), '--version', 'show the version and exit')),
   ).usage(
-    '[OPTIONS] COMM PROG [ARGS...]\n       sidestep [OPTIONS] --multi COMM\n       sidestep run [OPTIONS] [--] PROG [ARGS...]\n       sidestep probe -e SPEC... [OPTIONS] [--] PROG [ARGS...]',
+    '[OPTIONS] COMM PROG [ARGS...]\n       sidestep [OPTIONS] --multi COMM\n       sidestep run [OPTIONS] [--] PROG [ARGS...]\n       sidestep gdb [OPTIONS] [GDB ARGS] -- PROG [ARGS...]\n       sidestep probe -e SPEC... [OPTIONS] [--] PROG [ARGS...]',
   );
 }
 
@@ -305,6 +337,7 @@ function parseServe(argv: readonly string[]): Request {
 export function parseCommandLine(argv: readonly string[]): Request {
   try {
     if (argv[0] === 'run') return parseRun(argv.slice(1));
+    if (argv[0] === 'gdb') return parseGdb(argv.slice(1));
     return argv[0] === 'probe' ? parseProbe(argv.slice(1)) : parseServe(argv);
   } catch (error) {
     if (error instanceof Finished) return error.request;

@@ -30,6 +30,7 @@ the environment variable SIDESTEP_CACHE names another folder, or is "off".
 
   sidestep :1234 ./program                     gdb -ex 'target remote :1234' ./program
   sidestep run -- ./program                    the program alone, in the emulator; its exit status, 128 + signal when killed
+  sidestep gdb -- ./program                    your gdb, connected to it; docs/gdb-command.md has scripts for CI
   sidestep probe -e libc:malloc -- ./program   how often it calls malloc; docs/uprobes.md has more
 `;
 

@@ -67,6 +67,11 @@ export class Session implements PacketContext {
   private stopMayBeUnseen = false;
   /** A break found the program in such a stop: served at the next resume, as gdbserver's SIGINT would wait. */
   private breakWaits = false;
+  /**
+   * The packet that has just been read, if nothing has come behind it yet: a client that waits for an acknowledgement and sends it again, because we took
+   * too long to look, is to be answered once, or it would take the second answer for that of its next packet.
+   */
+  private justRead: Uint8Array | undefined;
   /** Emitted by the handler that is running: they leave after its reply. */
   private deferred: Action[] = [];
 
@@ -84,7 +89,9 @@ export class Session implements PacketContext {
     this.sink = {
       packet: (body, intact) => this.onPacket(body, intact),
       oversized: () => this.onOversized(),
-      ack: () => undefined,
+      ack: () => {
+        this.justRead = undefined;
+      },
       nak: () => this.onNak(),
       break: () => this.onBreak(),
     };
@@ -95,6 +102,7 @@ export class Session implements PacketContext {
   /** Bytes have arrived, any number of packets in any pieces. */
   feed(bytes: Uint8Array): readonly Action[] {
     this.settings.trace?.('in', bytes);
+    this.justRead = undefined;
     if (this.state.name !== 'closed') this.decoder.push(bytes, this.sink);
     return this.outbox.take();
   }
@@ -243,6 +251,7 @@ export class Session implements PacketContext {
   private onPacket(body: Uint8Array, intact: boolean): void {
     if (this.state.name === 'closed') return;
     if (!intact && !this.client.noAck) return this.outbox.nak();
+    if (this.isRepeated(body)) return;
     if (!this.client.noAck) this.outbox.ack();
     // Without acknowledgements nobody would send it again: gdbserver takes it as it is, and so do we.
     else if (!intact) log.info({ packet: printable(body) }, 'packet with a wrong checksum in no-ack mode');
@@ -251,6 +260,13 @@ export class Session implements PacketContext {
       return log.info({ packet: printable(body), state: this.state.name }, 'packet ignored: it may not come now');
     }
     this.handle(row, body);
+  }
+
+  private isRepeated(body: Uint8Array): boolean {
+    if (this.client.noAck) return false;
+    const repeated = this.justRead !== undefined && Buffer.compare(this.justRead, body) === 0;
+    this.justRead = Uint8Array.from(body);
+    return repeated;
   }
 
   private allowed(row: PacketRow | undefined): boolean {

@@ -21,6 +21,8 @@ export interface DebugServerOptions {
   announce(line: string): void;
   /** The listener says again where it listens. */
   reopen(): void;
+  /** A debugged program is over. */
+  ended(event: Extract<StopEvent, { kind: 'exited' | 'killed' }>): void;
 }
 
 /** A connection and its session. */
@@ -175,6 +177,7 @@ export class DebugServer implements ListenerHost {
   }
 
   private announceEnd(event: StopEvent): void {
+    if (event.kind === 'exited' || event.kind === 'killed') this.options.ended(event);
     if (event.kind === 'exited') this.announce(`\nChild exited with status ${event.code}`);
     else if (event.kind === 'killed') {
       const signal = `0x${event.signal.toString(16)} (${signalName(event.signal)})`;

@@ -28,10 +28,22 @@ class CannotServe extends Error {
   override readonly name = 'CannotServe';
 }
 
+type Ended = Extract<StopEvent, { kind: 'exited' | 'killed' }>;
+
+/** What a server that nobody has started by hand does differently. */
+export interface ServeSurroundings {
+  /** What the program gets as its standard input, output and error. */
+  readonly descriptors?: readonly [number, number, number];
+  /** Gets the lines that say how things go; those that say why nothing goes are still told. */
+  announce?(line: string): void;
+  /** A program that this server has started is over; its children's ends are not told. */
+  ended?(event: Ended): void;
+}
+
 /** Serves until the server's work is done: the exit status, always gdbserver's. `tell` gets lines for stderr. */
-export async function serve(options: ServeOptions, tell: Tell): Promise<number> {
+export async function serve(options: ServeOptions, tell: Tell, surroundings: ServeSurroundings = {}): Promise<number> {
   try {
-    return await begin(options, tell);
+    return await begin(options, tell, surroundings);
   } catch (error) {
     if (!(error instanceof CannotServe || error instanceof ListenError)) throw error;
     tell(error.message);
@@ -40,16 +52,17 @@ export async function serve(options: ServeOptions, tell: Tell): Promise<number> 
   }
 }
 
-async function begin(options: ServeOptions, tell: Tell): Promise<number> {
+async function begin(options: ServeOptions, tell: Tell, surroundings: ServeSurroundings): Promise<number> {
   const { attachPid, address } = options;
   if (attachPid !== undefined) {
     throw new CannotServe(
       `Cannot attach to process ${attachPid}: it runs outside, and sidestep debugs what it runs itself`,
     );
   }
-  const guest = createGuestMachine(options.machine, descriptorsFor(address, tell));
+  const { announce = tell, ended } = surroundings;
+  const guest = createGuestMachine(options.machine, surroundings.descriptors ?? descriptorsFor(address, tell));
   const drive = new Drive(guest, options.machine);
-  const inferior: Inferior = createInferior(guest, options, tell, (text) => {
+  const inferior: Inferior = createInferior(guest, options, announce, (text) => {
     writeAll(address.kind === 'stdio' ? STDERR : STDOUT, text);
     server.print(text);
   });
@@ -58,8 +71,11 @@ async function begin(options: ServeOptions, tell: Tell): Promise<number> {
     once: options.once,
     multi: options.multi,
     session: sessionSettings(guest, inferior, options, tell),
-    announce: tell,
+    announce,
     reopen: () => listener?.announce(),
+    ended: (event) => {
+      if (event.pid === inferior.started) ended?.(event);
+    },
   });
   inferior.onRootSignal = (info) => server.rootSignal(info);
   listener = await openListener(options, server);
@@ -88,7 +104,7 @@ function descriptorsFor({ kind }: CommAddress, tell: Tell): readonly [number, nu
 function createInferior(
   guest: GuestMachine,
   options: ServeOptions,
-  tell: Tell,
+  announce: Tell,
   print: (text: Uint8Array) => void,
 ): Inferior {
   const { machine } = guest;
@@ -103,7 +119,7 @@ function createInferior(
       randomise: options.machine.randomise,
     },
     hostIo: guestFiles(machine, machine.host.inputs.cwd),
-    announce: tell,
+    announce,
     print,
   });
 }

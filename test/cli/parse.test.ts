@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../../src/cli/parse.js';
-import { DEFAULT_MACHINE, type RunOptions, type ServeOptions } from '../../src/options.js';
+import { DEFAULT_MACHINE, type GdbOptions, type RunOptions, type ServeOptions } from '../../src/options.js';
 
 function serve(...argv: string[]): ServeOptions {
   const request = parseCommandLine(argv);
@@ -143,4 +143,37 @@ test('help and version', () => {
   expect(printed('--help')).toMatch(/--once[\s\S]*COMM is where gdb connects/);
   expect(printed('run', '--help')).toContain('--tier <TIER>');
   expect(printed('--version')).toMatch(/^sidestep \d+\.\d+\.\d+ /);
+});
+
+describe('gdb', () => {
+  function gdb(...argv: string[]): GdbOptions {
+    const request = parseCommandLine(['gdb', ...argv]);
+    if (request.kind !== 'gdb') throw new Error(`not gdb: ${JSON.stringify(request)}`);
+    return request.options;
+  }
+
+  test('our options, gdb’s words, the program, its own words', () => {
+    const options = gdb(
+      '--seed',
+      '7',
+      '--program-status',
+      '--batch',
+      '-x',
+      's.gdb',
+      '--seed',
+      '9',
+      '--',
+      'prog',
+      '--',
+      '--seed',
+    );
+    expect(options).toMatchObject({ gdb: 'gdb', programStatus: true, program: 'prog', args: ['--', '--seed'] });
+    expect(options.machine.seed).toBe(7);
+    expect(options.gdbArgs).toEqual(['--batch', '-x', 's.gdb', '--seed', '9']);
+  });
+
+  test('without --', () => {
+    expect(refused('gdb', '--batch', 'prog')).toContain('no program is named');
+    expect(printed('gdb', '--help')).toContain('--program-status');
+  });
 });

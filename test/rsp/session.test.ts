@@ -37,6 +37,14 @@ describe('acknowledgements', () => {
     expect(new Conversation().raw('-').sent).toEqual([]);
   });
 
+  test('a packet that is there twice was sent again for want of one: it is answered once', () => {
+    const conversation = new Conversation();
+    const again = frame('qC');
+    expect(conversation.raw(`+${again}${again}${again}`).sent).toEqual(['+', expect.stringMatching(/^QC/)]);
+    // With the acknowledgement of the reply between them they are two.
+    expect(conversation.raw(`+${again}+${again}`).sent).toHaveLength(4);
+  });
+
   test('the packet that ends them is the last to be acknowledged', () => {
     const conversation = new Conversation();
     expect(conversation.raw(frame('QStartNoAckMode')).sent).toEqual(['+', 'OK']);

@@ -54,6 +54,7 @@ async function start(program: Program, { once = false, multi = false, fastSleep 
   };
   let listener: Listener | undefined;
   const server = new DebugServer(debugged.inferior, new Drive(guest, { fastSleep }), {
+    ended: () => undefined,
     once,
     multi,
     session: {},

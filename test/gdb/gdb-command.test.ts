@@ -1,0 +1,129 @@
+/** `sidestep gdb`: the user's gdb on a server of its own. */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buildGuest } from '../guests/build.js';
+import { PLAIN_ENVIRONMENT, sidestep } from './server.js';
+
+const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
+const [COMMAND = '', ...FIRST] = sidestep().command;
+const BATCH = ['--batch', '-nx', '-iex', 'set debuginfod enabled off'];
+
+let folder: string;
+let listener: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sidestep-gdb-'));
+  listener = buildGuest({ source: 'listener.c', flags: ['-O0'] });
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function gdb(args: readonly string[], input = ''): Outcome {
+  const options = { input, encoding: 'utf8', env: PLAIN_ENVIRONMENT } as const;
+  const { status, stdout, stderr } = spawnSync(COMMAND, [...FIRST, 'gdb', ...args], options);
+  return { status, stdout, stderr };
+}
+
+test('the recipe of docs/gdb-command.md, twice the same', () => {
+  const text = readFileSync(join(REPOSITORY, 'docs/gdb-command.md'), 'utf8');
+  const script = join(folder, 'bank.gdb');
+  writeFileSync(script, /```gdb\n([\s\S]*?)```/.exec(text)?.[1] ?? 'the recipe is gone');
+  const bank = join(folder, 'bank');
+  execFileSync('gcc', ['-g', '-O0', '-pthread', '-o', bank, join(REPOSITORY, 'examples/bank.c')]);
+  const [one, other] = [1, 2].map(() => gdb([...BATCH, '-x', script, '--', bank]));
+  expect(one).toEqual(other);
+  expect(one).toMatchObject({ status: 0 });
+  expect(one?.stdout).toMatch(/hit Breakpoint 1, transfer \(.*amount=997\)/);
+  expect(one?.stdout).toMatch(/^\$1 = \{/m);
+  expect(one?.stdout).toMatch(/^\$2 = 999$/m);
+  expect(one?.stdout).toContain('10000 transfers, largest 999, sum of all accounts 0\n');
+});
+
+test('the program has the standard streams and arguments of the command', () => {
+  const { stdout } = gdb([...BATCH, '-ex', 'continue', '--', listener, 'say', "it's  b"], 'joe\n');
+  expect(stdout).toContain("hello joe: say|it's  b|\n");
+});
+
+test('its environment is that of the command', () => {
+  const { stdout } = gdb([...BATCH, '-ex', 'continue', '--', 'env']);
+  const variables = stdout.split('\n').filter((line) => /^[A-Z_]+=/.test(line));
+  // What spawnSync gives, and no more: not what gdb and the shell between have set.
+  expect(variables.sort()).toEqual(['HOME=/nonexistent', 'LC_ALL=C', `PATH=${process.env.PATH}`]);
+});
+
+test('`run` starts the program again, in the emulator', () => {
+  const again = ['-ex', 'break main', '-ex', 'continue', '-ex', 'run', '-ex', 'info inferiors', '-ex', 'continue'];
+  const { stdout } = gdb([...BATCH, ...again, '--', listener, 'x'], 'joe\n');
+  expect(stdout.match(/Breakpoint 1, main/g)).toHaveLength(2);
+  expect(stdout).toMatch(/process 3\d{6} .*extended-remote/);
+  expect(stdout).toContain('hello joe: x|');
+});
+
+test.each([
+  { name: 'gdb’s', options: [], commands: ['continue', 'quit 5'], status: 5 },
+  { name: 'the program’s', options: ['--program-status'], commands: ['continue'], status: 2 },
+  { name: 'of a program that gdb ends', options: ['--program-status'], commands: ['quit'], status: 137 },
+])('exit status: $name', ({ options, commands, status }) => {
+  const script = commands.flatMap((command) => ['-ex', command]);
+  expect(gdb([...options, ...BATCH, ...script, '--', listener, 'exit']).status).toBe(status);
+});
+
+test('no library is read through the server', () => {
+  const script = ['-iex', 'set debug remote 1', '-ex', 'break main', '-ex', 'continue', '-ex', 'continue'];
+  const { stderr } = gdb([...BATCH, ...script, '--', listener], 'x\n');
+  const opened = [...stderr.matchAll(/vFile:open:([0-9a-f]+),/g)].map((match) => {
+    return Buffer.from(match[1] ?? '', 'hex').toString();
+  });
+  expect(opened.length).toBeGreaterThan(0);
+  expect(opened.filter((path) => path !== listener && !path.startsWith('/proc/'))).toEqual([]);
+});
+
+test.each([
+  { name: 'no program of that name', args: ['--', 'nowhere'], status: 127, says: 'sidestep: nowhere: no such program' },
+  { name: 'a file that is none', args: ['--', '/etc/passwd'], status: 127, says: '/etc/passwd: no such program' },
+  { name: 'no such gdb', args: ['--gdb', 'no-gdb', '--', 'true'], status: 127, says: 'cannot start no-gdb: not found' },
+  { name: 'no program at all', args: ['--batch'], status: 1, says: 'no program is named' },
+  { name: 'the pipe’s end without a pipe', args: ['--pipe-end'], status: 1, says: 'the end of a pipe' },
+])('$name', ({ args, status, says }) => {
+  const outcome = gdb(args);
+  expect(outcome.stderr).toContain(says);
+  expect(outcome.status).toBe(status);
+});
+
+test('at a terminal Ctrl-C stops the program and gdb asks what next', async ({ skip }) => {
+  if (spawnSync('script', ['--version']).status !== 0) skip('script(1) of bsdutils is not installed');
+  const words = [COMMAND, ...FIRST, 'gdb', '-q', '-nx', '-iex', 'set style enabled off', '--', listener, 'spin'];
+  // It gives its child a terminal and passes what we write on as what is typed.
+  const terminal = spawn('script', ['-qec', `exec ${words.map((word) => `'${word}'`).join(' ')}`, '/dev/null'], {
+    env: { ...PLAIN_ENVIRONMENT, TERM: 'dumb' },
+  });
+  let screen = '';
+  terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
+    screen += text;
+  });
+  const ended = new Promise<number | null>((resolve) => terminal.on('close', resolve));
+  const say = async (text: string, until: RegExp): Promise<void> => {
+    const before = screen.length;
+    terminal.stdin.write(text);
+    await expect.poll(() => screen.slice(before), { timeout: 40_000, interval: 20 }).toMatch(until);
+  };
+  await say('', /\(gdb\) $/);
+  await say('continue\n', /name\? /);
+  await say('joe\n', /spinning/);
+  await say('\x03', /received signal SIGINT[\s\S]*\(gdb\) $/);
+  await say('print turns > 0\n', /= 1[\s\S]*\(gdb\) $/);
+  await say('continue\n', /Continuing/);
+  await say('\x03', /received signal SIGINT[\s\S]*\(gdb\) $/);
+  terminal.stdin.write('kill\ny\nquit 3\n');
+  expect(await ended).toBe(3);
+});
