@@ -29,6 +29,8 @@ export interface ProgramStarter {
   start(request: StartRequest): Process | LoadFailure;
   /** Absolute path of a regular file with this name in the directory; undefined: there is none. */
   fileIn(directory: string | undefined, name: string): string | undefined;
+  /** Absolute name of the working directory as a shell has it in PWD: `claimed` if it leads there. */
+  nameOf(directory: string | undefined, claimed: string | undefined): string;
 }
 
 /** A start that failed in the program's own hands: as the shell or wrapper ended. */
@@ -152,7 +154,10 @@ export class ProgramLauncher implements LaunchWatch {
   }
 
   private start(path: string, argv: readonly string[]): Process | LoadFailure {
-    const environment = [...this.environment].map(([name, value]) => `${name}=${value}`);
+    const variables = new Map(this.environment);
+    // A shell that is not started would have told the program where it is.
+    if (this.withShell) variables.set('PWD', this.starter.nameOf(this.directory, variables.get('PWD')));
+    const environment = [...variables].map(([name, value]) => `${name}=${value}`);
     return this.starter.start({ path, argv, environment, directory: this.directory, randomise: this.randomise });
   }
 

@@ -5,7 +5,7 @@ import { NodeHost } from '../emulator/host/node-host.js';
 import { pathBytes, pathText } from '../emulator/host/path-text.js';
 import { inheritedFiles } from '../emulator/kernel/file/inherited.js';
 import { locateText } from '../emulator/kernel/file/path-walk.js';
-import { S, typeOf } from '../emulator/kernel/file/stat.js';
+import { type FileStat, S, typeOf } from '../emulator/kernel/file/stat.js';
 import { spawn } from '../emulator/kernel/spawn.js';
 import type { Process } from '../emulator/process.js';
 import type { LoadFailure } from '../emulator/program-loader.js';
@@ -84,19 +84,34 @@ export function createGuestMachine(
     });
   }
 
-  function fileIn(directory: string | undefined, name: string): string | undefined {
+  function absolute(directory: string | undefined): string {
+    const base = directoryOf(directory);
+    return base.startsWith('/') ? base : `${host.inputs.cwd}/${base}`;
+  }
+
+  function statOf(path: string): FileStat | undefined {
     const { root } = machine;
     if (root === undefined) throw new Error('a machine without a root process');
-    const base = directoryOf(directory);
-    const at = base.startsWith('/') ? base : `${host.inputs.cwd}/${base}`;
-    const found = locateText({ machine, process: root }, AT_FDCWD, `${at}/${name}`, 0, { follow: true });
-    const isFile = typeof found !== 'number' && found.stat !== undefined && typeOf(found.stat) === S.IFREG;
-    return isFile ? `${at}/${name}` : undefined;
+    const found = locateText({ machine, process: root }, AT_FDCWD, path, 0, { follow: true });
+    return typeof found === 'number' ? undefined : found.stat;
+  }
+
+  function fileIn(directory: string | undefined, name: string): string | undefined {
+    const path = `${absolute(directory)}/${name}`;
+    const stat = statOf(path);
+    return stat !== undefined && typeOf(stat) === S.IFREG ? path : undefined;
+  }
+
+  function nameOf(directory: string | undefined, claimed: string | undefined): string {
+    const path = absolute(directory);
+    const [here, there] = [statOf(path), claimed?.startsWith('/') ? statOf(claimed) : undefined];
+    const same = here !== undefined && here.inode === there?.inode && here.device === there.device;
+    return same && claimed !== undefined ? claimed : path;
   }
 
   return {
     ...assembled,
-    starter: { start, fileIn },
+    starter: { start, fileIn, nameOf },
     environment: new Map(host.inputs.environ.map((entry) => splitVariable(pathText(entry)))),
     statistics: () => statistics(assembled),
   };

@@ -106,7 +106,7 @@ export function debug(program: Program, config: Partial<MachineConfig> = {}, pro
       probes = new ScriptedProbes(() => guest, agentMachine, isStepping);
       return probes;
     },
-    starter: { start: () => guest.process, fileIn: () => undefined },
+    starter: { start: () => guest.process, fileIn: () => undefined, nameOf: () => '/' },
     launch: { environment: new Map(), wrapper: [], withShell: false, randomise: false },
     announce: (line) => void lines.push(line),
     print: (text) => void printed.push(Buffer.from(text).toString()),

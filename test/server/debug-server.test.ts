@@ -46,7 +46,7 @@ async function start(program: Program, { once = false, multi = false, fastSleep 
   const lines: string[] = [];
   const guest = {
     machine: debugged.guest.machine,
-    starter: { start: () => ({ errno: 2 }), fileIn: () => undefined },
+    starter: { start: () => ({ errno: 2 }), fileIn: () => undefined, nameOf: () => '/' },
     hostIo: { open: () => ({ errno: 2 }), unlink: () => ({ errno: 2 }), readLink: () => ({ errno: 2 }) },
     environment: new Map(),
     close: () => undefined,
