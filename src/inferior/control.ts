@@ -30,6 +30,8 @@ export class Control {
   /** Events that the client wants to hear of. */
   reported: ReadonlySet<EventKind> = new Set();
   private readonly pending: StopEvent[] = [];
+  /** All-stop: those of threads that the client has not resumed, which it does not want to hear of now. */
+  private withheld: ReadonlySet<StopEvent> = new Set();
   /** All-stop: the client waits for a report. */
   private owesReport = false;
   /** Nobody looks at stops for now. */
@@ -50,13 +52,35 @@ export class Control {
   // ---- resuming
 
   resume(actions: readonly ResumeAction[]): void {
-    if (!this.nonStop) this.owesReport = true;
+    if (!this.nonStop) {
+      this.owesReport = true;
+      this.withhold(actions);
+    }
+    const reportsAtOnce = !this.nonStop && this.due !== undefined;
     for (const action of actions) {
       const thread = this.debugged.thread(action.thread);
       if (thread === undefined) continue;
-      if (action.kind === 'stop') this.pause(thread);
+      if (reportsAtOnce) this.oweSignal(thread, action);
+      else if (action.kind === 'stop') this.pause(thread);
       else if (thread.held) this.letGo(thread, action);
     }
+  }
+
+  private withhold(actions: readonly ResumeAction[]): void {
+    const resumed = new Set(actions.map(({ thread }) => thread.tid));
+    const stands = (event: StopEvent): boolean =>
+      'thread' in event && !resumed.has(event.thread.tid) && this.debugged.thread(event.thread) !== undefined;
+    this.withheld = new Set(this.pending.filter(stands));
+  }
+
+  /** All-stop: what waits to be told first. */
+  private get due(): StopEvent | undefined {
+    return this.pending.find((event) => !this.withheld.has(event));
+  }
+
+  /** Nobody moves before the report; a thread in a stop that was not told keeps its signal for then. */
+  private oweSignal(thread: Thread, action: ResumeAction): void {
+    if ('signal' in action && action.signal !== 0) this.debugged.record(thread).owedSignal = action.signal;
   }
 
   private letGo(thread: Thread, action: Exclude<ResumeAction, { kind: 'stop' }>): void {
@@ -66,8 +90,10 @@ export class Control {
     record.traceSteps = [];
     const { scheduler } = this.machine;
     this.facts.resumed(thread, action.kind === 'continue' ? 'continue' : 'step');
-    const signal = action.kind === 'range' || record.takesNoSignal ? 0 : action.signal;
+    const asked = action.kind === 'range' ? 0 : action.signal;
+    const signal = record.takesNoSignal ? 0 : asked || record.owedSignal;
     record.takesNoSignal = false;
+    record.owedSignal = 0;
     scheduler.release(thread, threadAction(action), signal);
   }
 
@@ -105,8 +131,9 @@ export class Control {
     if (this.frozen) return undefined;
     if (this.nonStop) return this.pending.shift();
     if (!this.owesReport) return undefined;
-    const event = this.pending.shift() ?? this.noneResumed();
+    const event = this.due ?? this.noneResumed();
     if (event === undefined) return undefined;
+    if (this.pending.includes(event)) this.pending.splice(this.pending.indexOf(event), 1);
     this.owesReport = false;
     this.holdAll();
     return event;
@@ -116,7 +143,7 @@ export class Control {
   get hasReport(): boolean {
     if (this.frozen) return false;
     if (this.nonStop) return this.pending.length > 0;
-    return this.owesReport && (this.pending.length > 0 || this.noneResumed() !== undefined);
+    return this.owesReport && (this.due !== undefined || this.noneResumed() !== undefined);
   }
 
   holdAll(): void {

@@ -37,6 +37,8 @@ export interface ThreadRecord {
   traceSteps: TraceSteps[];
   /** Its present stop is none that a signal can be given to: the kernel ignores what a debugger resumes it with (ptrace_notify). */
   takesNoSignal: boolean;
+  /** The client has resumed it with this signal, but another report came first and it was not let go; 0: none. */
+  owedSignal: number;
 }
 
 export class Debugged {
@@ -121,7 +123,13 @@ export class Debugged {
   record(thread: Thread): ThreadRecord {
     const known = this.records.get(thread);
     if (known !== undefined) return known;
-    const record: ThreadRecord = { stop: undefined, retiredAtResume: -1, traceSteps: [], takesNoSignal: false };
+    const record: ThreadRecord = {
+      stop: undefined,
+      retiredAtResume: -1,
+      traceSteps: [],
+      takesNoSignal: false,
+      owedSignal: 0,
+    };
     this.records.set(thread, record);
     return record;
   }

@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { parseAgentExpression } from '../../src/agent-expression/program.js';
 import type { StopEvent } from '../../src/rsp/stop-event.js';
+import type { ThreadId } from '../../src/rsp/thread-id.js';
 import type { Pid, Tid } from '../../src/types.js';
 import { type Program, ScriptedSpace, sys, work } from '../emulator/kernel/scripted.js';
 import { breakpoint, debug } from './debugger.js';
 
 const NR = {
-  sigaction: 13, getpid: 39, nanosleep: 35, clone: 56, fork: 57, vfork: 58, execve: 59, exit: 60, wait4: 61, kill: 62, exitGroup: 231,
+  sigaction: 13, getpid: 39, nanosleep: 35, clone: 56, fork: 57, vfork: 58, execve: 59, exit: 60, wait4: 61, kill: 62, gettid: 186, exitGroup: 231, tgkill: 234,
 } as const; // biome-ignore format: a table
 const SIG = { INT: 2, TRAP: 5, USR1: 10, SEGV: 11, CHLD: 17 } as const;
+const SI_TKILL = -6;
 const AT = 0x1_8000;
 const CODE = 0x40_0000;
 const THREAD_FLAGS = 0x5_0f00;
@@ -321,6 +323,41 @@ describe('several threads', () => {
     expect(go({ kind: 'step', thread: other, signal: 0 })).toMatchObject({ thread: { tid: other.tid } });
     go({ kind: 'step', thread: main, signal: 0 }, { kind: 'continue', thread: other, signal: 0 });
     expect(pc(other)).toBeGreaterThan(before + 1);
+  });
+
+  test('of two that stopped, the second keeps its siginfo until it is told, and the first its new signal', () => {
+    const signalled: Program = function* () {
+      yield sys(NR.tgkill, yield sys(NR.getpid), yield sys(NR.gettid), SIG.TRAP);
+      yield work(10);
+    };
+    const {
+      inferior,
+      main,
+      continue: go,
+      go: resume,
+      pc,
+    } = debug(function* () {
+      yield { call: NR.clone, args: [THREAD_FLAGS, 0x2_8000], child: signalled };
+      yield* signalled();
+      yield sys(NR.exitGroup, 0);
+    });
+    const stopped = (): unknown => {
+      inferior.freezeReports(true);
+      inferior.resume(inferior.threads().map((thread) => ({ kind: 'continue', thread, signal: 0 })));
+      for (let i = 0; i < 5; i++) inferior.run(1000);
+      inferior.freezeReports(false);
+      return inferior.nextReport();
+    };
+    expect(stopped()).toEqual({ kind: 'signal', thread: main, signal: SIG.TRAP });
+    const other = inferior.threads()[1] as ThreadId;
+    const at = pc();
+    // The scheduler is locked: nothing is told of the other.
+    expect(resume({ kind: 'step', thread: main, signal: 0 })).toEqual({ kind: 'stepped', thread: main });
+    expect(pc()).toBe(at + 1);
+    expect(go(SIG.USR1)).toMatchObject({ kind: 'signal', thread: { tid: other.tid }, signal: SIG.TRAP });
+    expect(pc()).toBe(at + 1);
+    expect(Buffer.from(inferior.sigInfo.read(other) as Uint8Array).readInt32LE(8)).toBe(SI_TKILL);
+    expect(go()).toEqual({ kind: 'killed', pid: main.pid, signal: SIG.USR1 });
   });
 
   test('that begin and end are reported to a client that wants it', () => {
