@@ -21,21 +21,12 @@ function dropLines(why: string, pattern: RegExp): Rule {
 
 /** In this order: what is dropped goes before addresses, so it cannot leave a trace in them. */
 const RULES: readonly Rule[] = [
-  dropLines('the vDSO is the kernel’s gift, and an emulator need not make it', /AT_SYSINFO_EHDR|\[vdso\]/),
+  dropLines(
+    'the vDSO is the kernel’s gift, and an emulator need not make the same: its place, and its sections',
+    /AT_SYSINFO_EHDR|\[vdso\]|in system-supplied DSO at/,
+  ),
+  replace('the build id, which is the name of a vDSO', /\.build-id\/[0-9a-f]{2}\/[0-9a-f]{38}\.debug/g, '<vdso>.debug'),
   dropLines('the pages of the vDSO’s data', /\[vvar(?:_vclock)?\]/),
-  dropLines(
-    'gdb looks for the vDSO’s debug file by its build id',
-    /^Reading \/usr\/lib\/debug\/\.build-id\/.*\.debug from remote target/,
-  ),
-  dropLines(
-    'comes with the first file that is read, which may be that one',
-    /File transfers from remote targets can be slow/,
-  ),
-  dropLines('what the vDSO is made of', /in system-supplied DSO at/),
-  dropLines(
-    'AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN, which kernels before 6.3 do not have',
-    /^2[78] +\?\?\? +0x[12][0c]$/,
-  ),
   dropLines('says what this processor can do', /AT_HWCAP2?\b/),
   dropLines('grows with the register state of this processor', /AT_MINSIGSTKSZ/),
   replace(
@@ -64,7 +55,7 @@ const RULES: readonly Rule[] = [
 ];
 
 function squeeze(line: string): string {
-  return line.replace(/ {2,}/g, '  ').replace(/ +$/, '');
+  return line.replace(/ {2,}/g, ' ').trimEnd();
 }
 
 /** Ids become their order of appearance, so that which thread does what is still compared. */

@@ -23,7 +23,7 @@ const DYNAMIC_ENTRY = 16;
 const DYNAMIC_BYTES = 10 * DYNAMIC_ENTRY;
 const EM_X86_64 = 62;
 const ET_DYN = 3;
-const PT = { LOAD: 1, DYNAMIC: 2 } as const;
+const PT = { LOAD: 1, DYNAMIC: 2, NOTE: 4 } as const;
 const PF = { X: 1, R: 4 } as const;
 const DT = {
   NULL: 0, HASH: 4, STRTAB: 5, SYMTAB: 6, STRSZ: 10, SYMENT: 11, SONAME: 14, VERSYM: 0x6fff_fff0, VERDEF: 0x6fff_fffc, VERDEFNUM: 0x6fff_fffd,
@@ -33,6 +33,7 @@ const SHT = {
   STRTAB: 3,
   HASH: 5,
   DYNAMIC: 6,
+  NOTE: 7,
   DYNSYM: 11,
   VERDEF: 0x6fff_fffd,
   VERSYM: 0x6fff_ffff,
@@ -43,6 +44,11 @@ const SONAME = 'linux-vdso.so.1';
 /** The version of what Linux's exports. Go's runtime looks for it, and for symbols of it, in every vDSO that it is shown. */
 const VERSION = 'LINUX_2.6';
 const DYNSTR = `\0${SONAME}\0${VERSION}\0`;
+/** NT_GNU_BUILD_ID: a debugger looks for the debug file of this name, as it does for Linux's vDSO. The 20 bytes need only be ours. */
+const BUILD_ID = { owner: 'GNU\0', type: 3, id: 'sidestep vdso 000001' };
+const NOTE_HEADER = 12;
+const NOTE_BYTES = NOTE_HEADER + BUILD_ID.owner.length + BUILD_ID.id.length;
+const SEGMENTS = 3;
 /** A version definition with its one name. */
 const VERDEF_BYTES = 28;
 /** Nobody gets here: `ud2` in a loop of one. */
@@ -72,29 +78,33 @@ function layout(): { sections: readonly Section[]; end: number } {
     { name: '.text', type: SHT.PROGBITS, flags: ALLOC | EXEC, size: TEXT.length },
     { name: '.gnu.version', type: SHT.VERSYM, flags: ALLOC, size: 2, link: 2, entry: 2 },
     { name: '.gnu.version_d', type: SHT.VERDEF, flags: ALLOC, size: 2 * VERDEF_BYTES, link: 3, info: 2 },
-    { name: '.shstrtab', type: SHT.STRTAB, flags: 0, size: 78 },
+    { name: '.note', type: SHT.NOTE, flags: ALLOC, size: NOTE_BYTES },
+    { name: '.shstrtab', type: SHT.STRTAB, flags: 0, size: 0 },
   ];
-  let at = EHDR + 2 * PHDR;
+  const namesSize = rows.reduce((size, { name }) => size + name.length + 1, 1);
+  let at = EHDR + SEGMENTS * PHDR;
   const sections = rows.map((row): Section => {
-    const placed = { ...row, at };
-    at = Math.ceil((at + row.size) / 16) * 16;
+    const placed = { ...row, size: row.name === '.shstrtab' ? namesSize : row.size, at };
+    at = Math.ceil((at + placed.size) / 16) * 16;
     return placed;
   });
   return { sections, end: at };
 }
 
 /** Of the sections, in their order. */
-type Places = [number, number, number, number, number, number, number, number];
+type Places = [number, number, number, number, number, number, number, number, number];
 
 /** The whole object: it fits into a page. */
 export function vdsoImage(): Uint8Array {
   const { sections, end } = layout();
   const bytes = new Uint8Array(PAGE);
   const view = new DataView(bytes.buffer);
-  const [hash, dynsym, dynstr, dynamic, text, versions, definitions, names] = sections.map(({ at }) => at) as Places;
+  const [hash, dynsym, dynstr, dynamic, text, versions, definitions, note, names] = sections.map(
+    ({ at }) => at,
+  ) as Places;
   const size = end + SHDR * (sections.length + 1);
   writeHeader(bytes, view, { sectionsAt: end, sections: sections.length + 1, entry: text });
-  writeSegments(view, size, dynamic);
+  writeSegments(view, { size, dynamic, note });
   // One bucket without a symbol, one symbol: the null one.
   [1, 1, 0, 0].forEach((word, i) => {
     view.setUint32(hash + 4 * i, word, true);
@@ -111,6 +121,7 @@ export function vdsoImage(): Uint8Array {
   });
   writeVersion(view, definitions, { index: 1, isBase: true, name: SONAME, isLast: false });
   writeVersion(view, definitions + VERDEF_BYTES, { index: 2, isBase: false, name: VERSION, isLast: true });
+  writeNote(bytes, view, note);
   writeSections(bytes, view, sections, names, end);
   return bytes;
 }
@@ -151,15 +162,25 @@ function writeHeader(
   view.setUint32(24, entry, true);
   view.setUint32(32, EHDR, true);
   view.setUint32(40, sectionsAt, true);
-  [EHDR, PHDR, 2, SHDR, sections, sections - 1].forEach((half, i) => {
+  [EHDR, PHDR, SEGMENTS, SHDR, sections, sections - 1].forEach((half, i) => {
     view.setUint16(52 + 2 * i, half, true);
   });
 }
 
-function writeSegments(view: DataView, size: number, dynamic: number): void {
+/** An Elf64_Nhdr with its owner and its description. */
+function writeNote(bytes: Uint8Array, view: DataView, at: number): void {
+  const { owner, type, id } = BUILD_ID;
+  [owner.length, id.length, type].forEach((word, i) => {
+    view.setUint32(at + 4 * i, word, true);
+  });
+  bytes.set(new TextEncoder().encode(owner + id), at + NOTE_HEADER);
+}
+
+function writeSegments(view: DataView, { size, dynamic, note }: { size: number; dynamic: number; note: number }): void {
   const rows = [
     { type: PT.LOAD, flags: PF.R | PF.X, at: 0, size, align: PAGE },
     { type: PT.DYNAMIC, flags: PF.R, at: dynamic, size: DYNAMIC_BYTES, align: 8 },
+    { type: PT.NOTE, flags: PF.R, at: note, size: NOTE_BYTES, align: 4 },
   ];
   rows.forEach((row, i) => {
     const base = EHDR + PHDR * i;
