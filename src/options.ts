@@ -62,14 +62,26 @@ export interface ProbeOptions {
   readonly args: readonly string[];
   /** As given to `-e` (probing/event-spec.ts). */
   readonly events: readonly string[];
+  /** Only hits for which this is true count (probing/expression.ts): of every event. */
+  readonly filter: string | undefined;
   /** Children, too. */
   readonly follow: boolean;
-  /** A line for each hit. */
-  readonly print: boolean;
-  /** Show how the values of this argument are distributed. */
-  readonly histogramOf: string | undefined;
+  /** A line for each hit: a FORMAT (probing/line-format.ts), or true for the usual one. */
+  readonly print: string | boolean;
+  /** Show how the values of these expressions are distributed. */
+  readonly histograms: readonly string[];
+  /** Count the stacks that lead to a hit, or show them with each line. */
+  readonly stack: boolean;
   /** One JSON object at the end instead of a table. */
   readonly json: boolean;
+  /** File for the table, the object and the lines instead of stderr. */
+  readonly output: string | undefined;
+  /** File for a trace in the Trace Event Format. */
+  readonly perfetto: string | undefined;
+  /** File for a trace as `perf script` prints it. */
+  readonly perfScript: string | undefined;
+  /** Show on a terminal how far a long run is. */
+  readonly progress: boolean;
 }
 
 /** `sidestep gdb`: a gdb of the user's, connected to a server of its own. */

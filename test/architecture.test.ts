@@ -49,6 +49,7 @@ const BORDERS: readonly { folder: string; may: readonly string[] }[] = [
   { folder: 'register-set.ts', may: ['types.ts'] },
   { folder: 'log.ts', may: ['types.ts'] },
   { folder: 'agent-expression/', may: ['types.ts', 'agent-expression/'] },
+  { folder: 'elf/', may: ['elf/', ...LEAVES] },
   { folder: 'rsp/', may: ['rsp/', ...LEAVES] },
   { folder: 'uprobes/', may: ['uprobes/', ...LEAVES] },
   { folder: 'emulator/', may: ['emulator/', ...LEAVES] },

@@ -66,12 +66,18 @@ interface Parsed {
   disablePacket?: ReadonlySet<DisablablePacket> | 'list';
   selftest?: boolean;
   event?: readonly string[];
+  filter?: string;
   follow?: boolean;
-  print?: boolean;
-  hist?: string;
+  print?: string | true;
+  hist?: readonly string[];
+  stack?: boolean;
   json?: boolean;
   gdb: string;
   programStatus?: boolean;
+  output?: string;
+  perfetto?: string;
+  perfScript?: string;
+  progress: boolean;
 }
 
 class Finished extends Error {
@@ -225,11 +231,22 @@ function parseRun(argv: readonly string[]): Request {
 function addProbeOptions(command: Command): Command {
   const another = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
   return command
-    .option('-e, --event <SPEC>', '[ret:]PLACE [NAME=ARG[:TYPE]]...; may be given more than once', another)
-    .option('--print', 'a line for each hit')
-    .option('--hist <NAME>', 'how the values of this argument are distributed')
+    .option(
+      '-e, --event <SPEC>',
+      '[ret:]PLACE [NAME=ARG[:TYPE]]... [/CONDITION/]; may be given more than once',
+      another,
+    )
+    .option('--count', 'a table of hits: what is shown anyway')
+    .option('--hist <EXPR>', 'how the values of an expression are distributed; may be given more than once', another)
+    .option('--print [FORMAT]', 'a line for each hit, with {EXPR} for values')
+    .option('--stack', 'who calls: stacks by their number of hits')
+    .option('--filter <EXPR>', 'only hits for which this is true')
     .option('--follow', 'children, too')
-    .option('--json', 'one JSON object instead of a table');
+    .option('--json', 'one JSON object instead of a table')
+    .option('-o, --output <FILE>', 'table, object and lines into a file instead of stderr')
+    .option('--perfetto <FILE>', 'a trace for ui.perfetto.dev (Trace Event Format)')
+    .option('--perf-script <FILE>', 'a trace as `perf script` prints it, for flame graphs and the like')
+    .option('--no-progress', 'no status line on a terminal during long runs');
 }
 
 function parseProbe(argv: readonly string[]): Request {
@@ -238,17 +255,23 @@ function parseProbe(argv: readonly string[]): Request {
   );
   const { parsed, rest } = pass(command, argv);
   const [program, ...args] = rest;
-  if (program === undefined) throw failure('probe: no program is named');
+  if (program === undefined) throw failure('probe: no program is named: put -- in front of it');
   if (parsed.event === undefined) throw failure('probe: no event is named: -e libc:malloc');
   const options: ProbeOptions = {
     machine: machineOptions(parsed),
     program,
     args,
     events: parsed.event,
+    filter: parsed.filter,
     follow: parsed.follow ?? false,
     print: parsed.print ?? false,
-    histogramOf: parsed.hist,
+    histograms: parsed.hist ?? [],
+    stack: parsed.stack ?? false,
     json: parsed.json ?? false,
+    output: parsed.output,
+    perfetto: parsed.perfetto,
+    perfScript: parsed.perfScript,
+    progress: parsed.progress,
   };
   return { kind: 'probe', options, log: logOptions(parsed) };
 }

@@ -6,7 +6,6 @@
  *     session.probe('libc:malloc', { handler: (hit) => { sizes.push(argument(hit, 0)); return 'continue'; } });
  *     await session.run();
  */
-
 import { type MachineHooks, NO_HOOKS } from '../emulator/hooks.js';
 import { AddressSpace } from '../emulator/memory/address-space.js';
 import type { BackingFile } from '../emulator/memory/backing-file.js';
@@ -14,19 +13,27 @@ import type { MappingObserver } from '../emulator/memory/machine-memory.js';
 import type { ExitStatus, Process } from '../emulator/process.js';
 import { type BoundEngine, bindEngine } from '../inferior/probe-engine.js';
 import { DEFAULT_MACHINE, type MachineOptions } from '../options.js';
-import { GPR } from '../register-set.js';
 import { NO_VARIABLES } from '../rsp/agent-machine.js';
 import { Drive } from '../server/drive.js';
+import { errnoText } from '../server/errno-text.js';
 import { createGuestMachine, type GuestMachine } from '../server/guest-machine.js';
+import { guestFiles } from '../server/host-io.js';
 import { findProgram } from '../server/run.js';
+import { forwardSignals } from '../server/terminal-signals.js';
+import { hex } from '../types.js';
 import type { EngineOptions } from '../uprobes/core.js';
 import type { Caller, HostThread } from '../uprobes/port.js';
-import { type ProbeError, probeError } from '../uprobes/probe-error.js';
+import { isProbeError, type ProbeError, probeError } from '../uprobes/probe-error.js';
 import type { EngineReport } from '../uprobes/statistics.js';
-import type { FileProbe, Hit, ProbeHandlers, Uprobe } from '../uprobes/uprobe.js';
-import { usdtProbes } from '../uprobes/usdt.js';
-import { elfFunctions } from './elf-symbols.js';
+import type { FileProbe, HandlerResult, Hit, ProbeHandlers, Uprobe } from '../uprobes/uprobe.js';
+import { returnValue } from './arguments.js';
+import { type EventSpec, parseEventSpec } from './event-spec.js';
+import { EventTracer, type SeeEvent } from './event-tracer.js';
+import type { Expression } from './expression.js';
+import { fileReader, ModuleMap } from './module-map.js';
 import { isModule, type ProbePlace, parseProbeSpec } from './probe-spec.js';
+import { type ProbeOptions, type SessionHandlers, SessionProbe } from './session-probe.js';
+import { nameOf, type ProbeSite, sitesOf } from './sites.js';
 
 export interface SpawnOptions {
   /** The program's path, then its arguments. */
@@ -48,48 +55,43 @@ export class SpawnError extends Error {
     message: string,
   ) {
     super(message);
+    this.name = 'SpawnError';
   }
 }
 
-export interface ProbeOptions {
-  /** Children that the program forks, too. They are the same program until they exec; then the probe looks at what they execute. */
-  readonly follow?: boolean;
-}
-
-/** One probe of a session, in force where its place is mapped. */
-export class SessionProbe {
-  /** Files in which its place was found. */
-  readonly files = new Set<string>();
-  /** Why it is not in force where its place was found, if so. */
-  refusal: ProbeError | undefined;
-
-  constructor(
-    readonly place: ProbePlace,
-    private readonly drop: (sync: boolean) => Promise<void>,
-  ) {}
-
-  /** No handler starts any more. */
-  remove(): void {
-    void this.drop(false);
-  }
-
-  /** The same; resolves when none runs. */
-  removed(): Promise<void> {
-    return this.drop(true);
+/** A probe is refused; `error` says why as a value. */
+export class ProbeFailure extends Error {
+  constructor(readonly error: ProbeError) {
+    super(`${error.name}: ${error.reason}`);
+    this.name = 'ProbeFailure';
   }
 }
 
-interface Entry {
+/** How a run has ended. `stopped`: by `stop()`; the program has not ended. */
+export type RunEnd = ExitStatus | { readonly kind: 'stopped' };
+
+/** An event of a session: a probe with the values that its SPEC names. */
+export interface SessionTrace {
+  readonly spec: EventSpec;
   readonly probe: SessionProbe;
-  readonly handlers: ProbeHandlers;
-  readonly registered: (Uprobe | FileProbe)[];
+  /** Hits for which the event's condition was true. */
+  readonly hits: number;
 }
+
+export interface TraceOptions extends ProbeOptions {
+  /** That `see` evaluates: of a return, the arguments in them are noted at the call. */
+  readonly expressions?: readonly Expression[];
+}
+
+type FilePlace = Exclude<ProbePlace, { kind: 'address' }>;
 
 export class ProbeSession {
-  private readonly entries = new Set<Entry>();
+  private readonly probes = new Set<SessionProbe>();
   private readonly seenFiles = new Set<string>();
-  private readonly contents = new Map<string, Uint8Array>();
+  private readonly modules: ModuleMap;
+  private readonly tracer: EventTracer;
   private status: ExitStatus | undefined;
+  private stopping = false;
 
   private constructor(
     private readonly guest: GuestMachine,
@@ -97,7 +99,10 @@ export class ProbeSession {
     private readonly process: Process,
     private readonly drive: Drive,
     private readonly caller: Caller,
-  ) {}
+  ) {
+    this.modules = new ModuleMap(fileReader(guestFiles(guest.machine, '/')));
+    this.tracer = new EventTracer({ clock: guest.machine.clock, engine: bound.engine, modules: this.modules });
+  }
 
   /** Starts the program; nothing of it has run. Throws SpawnError. */
   static spawn({
@@ -109,7 +114,7 @@ export class ProbeSession {
     engine = {},
   }: SpawnOptions): ProbeSession {
     const [name] = argv;
-    if (name === undefined) throw new SpawnError(22, 'no program');
+    if (name === undefined) throw new SpawnError(22, 'no program is named');
     const options = { ...DEFAULT_MACHINE, ...machine };
     const guest = createGuestMachine(options);
     const drive = new Drive(guest, options);
@@ -131,7 +136,8 @@ export class ProbeSession {
     const inherited = [...guest.environment].map(([name, value]) => `${name}=${value}`);
     const request = { path, argv, environment: environment ?? inherited, directory, randomise: options.randomise };
     const process = guest.starter.start(request);
-    if ('errno' in process) throw new SpawnError(process.errno, process.message ?? `${path} cannot be started`);
+    if ('errno' in process)
+      throw new SpawnError(process.errno, process.message ?? `${path}: ${errnoText(process.errno)}`);
     const session = new ProbeSession(guest, bound, process, drive, everybody(bound));
     session.install();
     return session;
@@ -141,31 +147,101 @@ export class ProbeSession {
     return this.process.pid;
   }
 
+  /** Path of the program that the process runs now. */
+  get program(): string {
+    return this.process.image.exe;
+  }
+
+  /** Instructions retired by all threads, and virtual ns: equal unless everybody slept. */
+  get progress(): { readonly retired: number; readonly time: number } {
+    const { retired, monotonic } = this.guest.machine.clock;
+    return { retired, time: monotonic };
+  }
+
   /**
-   * Puts a probe at a place (probe-spec.ts), now and in every file that is mapped later and has it. Throws a TypeError when the text is no place, and
-   * what `ProbeError` says when an address is refused at once; a place in a file that is refused is seen in `refusal`.
+   * Puts a probe at a place (probe-spec.ts), now and in every file that is mapped later and has it. Throws ProbeFailure when the text is no place, the
+   * program has no such place, or an address is refused at once; a place in a library that is refused later is seen in `refusals`.
    */
-  probe(spec: string | ProbePlace, handlers: ProbeHandlers, options: ProbeOptions = {}): SessionProbe {
-    const place = typeof spec === 'string' ? parseProbeSpec(spec) : spec;
-    if (place === undefined) throw new TypeError(`not a place for a probe: ${spec}`);
-    const probe = new SessionProbe(place, (sync) => this.drop(entry, sync));
-    const entry: Entry = { probe, handlers: this.filtered(handlers, options), registered: [] };
-    this.entries.add(entry);
-    if (place.kind === 'address') this.atAddress(entry, place.address);
-    else for (const file of this.mappedFiles()) this.look(entry, file);
+  probe(spec: string | ProbePlace, handlers: SessionHandlers, options: ProbeOptions = {}): SessionProbe {
+    const probe = this.tryProbe(spec, handlers, options);
+    if (isProbeError(probe)) throw new ProbeFailure(probe);
     return probe;
   }
 
-  /** Runs until the program and its children have ended, and says how the program did. */
-  async run(): Promise<ExitStatus> {
+  /** The same with the error as a value. */
+  tryProbe(
+    spec: string | ProbePlace,
+    handlers: SessionHandlers,
+    options: ProbeOptions = {},
+  ): SessionProbe | ProbeError {
+    const place = typeof spec === 'string' ? parseProbeSpec(spec) : spec;
+    if (typeof place === 'string') return probeError('EINVAL', place);
+    if (handlers.handler === undefined && handlers.retHandler === undefined)
+      return probeError('EINVAL', 'a probe needs a handler or a return handler');
+    const probe = new SessionProbe(place, this.filtered(handlers, options), (which, sync) => this.drop(which, sync));
+    const error = this.put(probe, place, options);
+    if (error !== undefined) void this.drop(probe, false);
+    return error ?? probe;
+  }
+
+  /**
+   * Calls `see` at each hit of an event, which is written as for `sidestep probe -e` (event-spec.ts): a place, values to fetch, a condition. The event's
+   * values are valid until `see` has returned, or its promise has resolved. Throws ProbeFailure.
+   */
+  trace(spec: string | EventSpec, see: SeeEvent, options: TraceOptions = {}): SessionTrace {
+    const event = typeof spec === 'string' ? parseEventSpec(spec) : spec;
+    if (typeof event === 'string') throw new ProbeFailure(probeError('EINVAL', event));
+    const traced = { spec: event, hits: 0 };
+    const handlers = this.tracer.handlers(
+      event,
+      (hit) => {
+        traced.hits++;
+        return see(hit);
+      },
+      options.expressions?.flatMap(({ sources }) => sources),
+    );
+    const probe = this.probe(event.place, handlers, options);
+    return Object.assign(traced, { probe });
+  }
+
+  /** Runs until the program and its children have ended, or `stop`, and says how the program did. */
+  async run(): Promise<RunEnd> {
     const { machine } = this.guest;
-    for (;;) {
+    this.stopping = false;
+    while (!this.stopping) {
       const result = this.drive.piece((limit) => machine.run(limit));
       if (result.kind === 'exited') break;
-      await this.drive.pause(result.kind === 'idle' ? result : { kind: 'limit' });
+      // A handler has said so.
+      if (result.kind === 'stop') this.stopping = true;
+      else await this.drive.pause(result.kind === 'idle' ? result : { kind: 'limit' });
     }
+    await machine.host.flush();
+    if (this.stopping) return { kind: 'stopped' };
     if (this.status === undefined) throw new Error('the machine has ended before its program');
     return this.status;
+  }
+
+  /** Makes `run` return soon, wherever the program is; a later `run` goes on. */
+  stop(): void {
+    this.stopping = true;
+    this.drive.wake();
+  }
+
+  /**
+   * Until the function that comes back is called, signals to this Node process go to the program, as a terminal sends them to its foreground job. A
+   * second SIGINT, which the program seems to ignore, stops the run.
+   */
+  forwardSignals(): () => void {
+    const off = forwardSignals(this.guest.machine, this.drive, undefined);
+    let interrupts = 0;
+    const count = (): void => {
+      if (++interrupts > 1) this.stop();
+    };
+    process.on('SIGINT', count);
+    return () => {
+      process.off('SIGINT', count);
+      off();
+    };
   }
 
   /** Hits, methods, probepoints: everything that the engine counts. */
@@ -226,7 +302,7 @@ export class ProbeSession {
   private sawFile(file: BackingFile | undefined): void {
     if (file === undefined || this.seenFiles.has(file.key)) return;
     this.seenFiles.add(file.key);
-    for (const entry of this.entries) this.look(entry, file);
+    for (const probe of this.probes) if (probe.place.kind !== 'address') this.look(probe, probe.place, file);
   }
 
   private mappedFiles(): Iterable<BackingFile> {
@@ -241,92 +317,143 @@ export class ProbeSession {
 
   // ---- places
 
-  private atAddress(entry: Entry, vaddr: number): void {
-    const uprobe: Uprobe = { pid: this.process.pid, vaddr, ...entry.handlers };
+  private put(probe: SessionProbe, place: ProbePlace, { follow }: ProbeOptions): ProbeError | undefined {
+    if (place.kind === 'address') return this.atAddress(probe, place.address);
+    this.probes.add(probe);
+    for (const file of this.mappedFiles()) this.look(probe, place, file);
+    // The program is mapped: what it does not have now it will not have, unless it is a child that execs.
+    const isOwn = place.kind !== 'usdt' && place.module === undefined && follow !== true;
+    if (!isOwn || probe.sites.size > 0 || probe.refusals.length > 0) return undefined;
+    const why = probe.missing.get(this.program) ?? 'it is not mapped';
+    return probeError('EINVAL', `${why}${this.elsewhere(place)}`);
+  }
+
+  /** A library's function asked for without the library's name. */
+  private elsewhere(place: FilePlace): string {
+    if (place.kind !== 'symbol' || place.offset !== 0 || place.symbol.includes('.')) return '';
+    return `; of a library: LIBRARY:${place.symbol}, such as libc:${place.symbol}, or *:${place.symbol} for any`;
+  }
+
+  private atAddress(probe: SessionProbe, vaddr: number): ProbeError | undefined {
+    const site: ProbeSite = {
+      file: '',
+      offset: 0,
+      address: undefined,
+      name: hex(vaddr),
+      operands: undefined,
+      semaphore: undefined,
+      isResolver: false,
+    };
+    const uprobe: Uprobe = { pid: this.process.pid, vaddr, ...bindSite(probe, site) };
     const error = this.bound.engine.register(this.caller, uprobe);
-    entry.probe.refusal = error;
-    if (error !== undefined) throw new Error(`${error.name}: ${error.reason}`);
-    entry.registered.push(uprobe);
+    if (error !== undefined) return error;
+    probe.sites.add(site);
+    probe.registered.add(uprobe);
+    return undefined;
   }
 
-  private look(entry: Entry, file: BackingFile): void {
-    const { place } = entry.probe;
-    if (place.kind === 'address' || !this.concerns(place, file)) return;
-    for (const where of this.offsets(place, file)) this.atOffset(entry, file, where);
+  private look(probe: SessionProbe, place: FilePlace, file: BackingFile): void {
+    if (!this.concerns(place, file)) return;
+    const sites = sitesOf(place, this.modules.module(file));
+    if (typeof sites === 'string') probe.missing.set(file.path, sites);
+    else for (const site of sites) this.atSite(probe, file, site);
   }
 
-  private concerns({ kind, module }: Exclude<ProbePlace, { kind: 'address' }>, { path }: BackingFile): boolean {
+  private concerns({ kind, module }: FilePlace, { path }: BackingFile): boolean {
     if (module !== undefined) return isModule(path, module);
     return kind === 'usdt' || path === this.process.image.exe;
   }
 
-  private offsets(
-    place: Exclude<ProbePlace, { kind: 'address' }>,
-    file: BackingFile,
-  ): readonly { offset: number; semaphore: number | undefined }[] {
-    switch (place.kind) {
-      case 'offset':
-        return [{ offset: place.offset, semaphore: undefined }];
-      case 'symbol': {
-        const found = elfFunctions(this.bytesOf(file)).get(place.symbol);
-        return found === undefined ? [] : [{ offset: found.offset + place.offset, semaphore: undefined }];
-      }
-      case 'usdt':
-        return usdtProbes(this.bytesOf(file))
-          .filter(({ provider, name }) => provider === place.provider && name === place.name)
-          .map(({ offset, semaphore }) => ({ offset, semaphore: semaphore?.offset }));
-    }
-  }
-
-  private bytesOf(file: BackingFile): Uint8Array {
-    const known = this.contents.get(file.key);
-    if (known !== undefined) return known;
-    const bytes = new Uint8Array(file.size());
-    const read = Math.max(0, file.pread(bytes, 0));
-    const contents = bytes.subarray(0, read);
-    this.contents.set(file.key, contents);
-    return contents;
-  }
-
-  private atOffset(
-    entry: Entry,
-    file: BackingFile,
-    { offset, semaphore }: { readonly offset: number; readonly semaphore: number | undefined },
-  ): void {
+  private atSite(probe: SessionProbe, file: BackingFile, site: ProbeSite): void {
+    const handlers = site.isResolver ? this.atResolver(probe) : bindSite(probe, site);
     const fileProbe: FileProbe = {
       file: { dev: file.device, ino: file.inode },
-      offset,
+      offset: site.offset,
       fileSize: file.size(),
-      ...(semaphore === undefined ? {} : { refCounterOffset: semaphore }),
-      ...entry.handlers,
+      ...(site.semaphore === undefined ? {} : { refCounterOffset: site.semaphore }),
+      ...handlers,
+      // Of a place that was found by a handler.
+      registrationCallback: (_, outcome) => {
+        if (outcome !== undefined) probe.refusals.push({ site, error: outcome });
+      },
     };
     const error = this.bound.engine.registerFile(this.caller, fileProbe);
-    if (error !== undefined) {
-      entry.probe.refusal = error;
+    if (error !== undefined && error.name !== 'EINPROGRESS') {
+      probe.refusals.push({ site, error });
       return;
     }
-    entry.probe.files.add(file.path);
-    entry.registered.push(fileProbe);
+    if (!site.isResolver) probe.sites.add(site);
+    probe.registered.add(fileProbe);
+  }
+
+  /** The function is chosen when the program is loaded: what the choice returns is probed. */
+  private atResolver(probe: SessionProbe): ProbeHandlers {
+    return {
+      retHandler: (hit) => {
+        const { space } = this.bound.port.processes().find(({ pid }) => pid === hit.thread.process.pid) ?? {};
+        const address = Number(returnValue(hit));
+        const vma = space?.own.vmas.find(address);
+        const file = vma?.pages?.file;
+        if (vma === undefined || file === undefined) return;
+        const offset = address - vma.start + vma.offset;
+        if ([...probe.sites].some((site) => site.file === file.path && site.offset === offset)) return;
+        const module = this.modules.module(file);
+        const linked = module.elf?.addressOf(offset);
+        const name = (linked === undefined ? undefined : nameOf(module, linked)) ?? hex(address);
+        this.atSite(probe, file, {
+          file: file.path,
+          offset,
+          address: linked,
+          name,
+          operands: undefined,
+          semaphore: undefined,
+          isResolver: false,
+        });
+      },
+      wantsProbe: (thread) => probe.handlers.wantsProbe?.(thread) ?? true,
+    };
   }
 
   /** The program alone, unless its children are wanted. */
-  private filtered(handlers: ProbeHandlers, { follow = false }: ProbeOptions): ProbeHandlers {
+  private filtered(handlers: SessionHandlers, { follow = false }: ProbeOptions): SessionHandlers {
     const own = (thread: HostThread): boolean => follow || thread.process.pid === this.process.pid;
     const wants = handlers.wantsProbe?.bind(handlers) ?? (() => true);
     return {
-      ...(handlers.handler === undefined ? {} : { handler: (hit) => handlers.handler?.(hit) ?? 'continue' }),
-      ...(handlers.retHandler === undefined ? {} : { retHandler: (hit) => handlers.retHandler?.(hit) }),
+      ...(handlers.handler === undefined
+        ? {}
+        : { handler: (hit, site) => handlers.handler?.(hit, site) ?? 'continue' }),
+      ...(handlers.retHandler === undefined ? {} : { retHandler: (hit, site) => handlers.retHandler?.(hit, site) }),
       wantsProbe: (thread) => own(thread) && wants(thread),
     };
   }
 
-  private async drop(entry: Entry, sync: boolean): Promise<void> {
-    this.entries.delete(entry);
+  private async drop(probe: SessionProbe, sync: boolean): Promise<void> {
+    this.probes.delete(probe);
     const { engine } = this.bound;
-    const registered = entry.registered.splice(0);
-    if (sync) await Promise.all(registered.map((probe) => engine.unregisterSync(probe)));
-    else for (const probe of registered) engine.unregister(probe);
+    const registered = [...probe.registered];
+    probe.registered.clear();
+    if (sync) await Promise.all(registered.map((one) => engine.unregisterSync(one)));
+    else for (const one of registered) engine.unregister(one);
   }
+}
+
+/** The probe's handlers at one of its places. */
+function bindSite(probe: SessionProbe, site: ProbeSite): ProbeHandlers {
+  const { handlers } = probe;
+  const { wantsProbe } = handlers;
+  const onEntry = (hit: Hit): HandlerResult | Promise<HandlerResult> => {
+    probe.count(site);
+    return handlers.handler?.(hit, site) ?? 'continue';
+  };
+  const onReturn = (hit: Hit): void | Promise<void> => {
+    if (handlers.handler === undefined) probe.count(site);
+    return handlers.retHandler?.(hit, site);
+  };
+  return {
+    ...(handlers.handler === undefined ? {} : { handler: onEntry }),
+    ...(handlers.retHandler === undefined ? {} : { retHandler: onReturn }),
+    ...(wantsProbe === undefined ? {} : { wantsProbe: (thread) => wantsProbe(thread) }),
+  };
 }
 
 /** The session owns its machine: it may probe everything in it. */
@@ -336,39 +463,4 @@ function everybody({ port }: BoundEngine): Caller {
     mayProbe: () => true,
     privileged: true,
   };
-}
-
-/** Registers of the first six integer arguments (System V ABI, 3.2.3). */
-const ARGUMENTS = [GPR.RDI, GPR.RSI, GPR.RDX, GPR.RCX, GPR.R8, GPR.R9] as const;
-
-/** The n-th integer or pointer argument, from 0, at the first instruction of a function. The seventh and later ones lie on the stack. */
-export function argument(hit: Hit, n: number): bigint {
-  const register = ARGUMENTS[n];
-  if (register !== undefined) return hit.get(register);
-  const at = hit.get(GPR.RSP) + 8n * BigInt(n - ARGUMENTS.length + 1);
-  const bytes = hit.read(at, 8);
-  if (bytes === undefined) throw probeMemory(at);
-  return Buffer.from(bytes).readBigUInt64LE();
-}
-
-/** What a function returns, in its return handler. */
-export function returnValue(hit: Hit): bigint {
-  return hit.get(GPR.RAX);
-}
-
-/** The bytes before the NUL at an address, at most `limit`; undefined when one of them is not mapped. */
-export function stringAt(hit: Hit, address: bigint, limit = 4096): string | undefined {
-  const bytes: number[] = [];
-  while (bytes.length < limit) {
-    const [byte] = hit.read(address + BigInt(bytes.length), 1) ?? [];
-    if (byte === undefined) return undefined;
-    if (byte === 0) break;
-    bytes.push(byte);
-  }
-  return Buffer.from(bytes).toString();
-}
-
-function probeMemory(address: bigint): Error {
-  const { name, reason } = probeError('EIO', `nothing is mapped at 0x${address.toString(16)}`);
-  return new Error(`${name}: ${reason}`);
 }

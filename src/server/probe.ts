@@ -1,113 +1,227 @@
 /** `sidestep probe`: runs a program and tells how often, and with what, it passes the places that were asked for. */
-import type { ExitStatus } from '../emulator/process.js';
+import { isatty } from 'node:tty';
 import type { ProbeOptions } from '../options.js';
-import { type EventSpec, parseEventSpec } from '../probing/event-spec.js';
-import { fetchArg, formatFetched } from '../probing/fetch-arg.js';
+import { stackLines } from '../probing/call-stack.js';
+import { type EventSpec, parseEventSpec, parseFor } from '../probing/event-spec.js';
+import { type Expression, isTrue } from '../probing/expression.js';
 import { Histogram } from '../probing/histogram.js';
-import { ProbeSession, type SessionProbe, SpawnError } from '../probing/probe-session.js';
-import type { Hit } from '../uprobes/uprobe.js';
+import { defaultLine, type LineFormat, parseFormat } from '../probing/line-format.js';
+import { perfScriptText } from '../probing/perf-script.js';
+import type { ProbeEvent } from '../probing/probe-event.js';
+import { ProbeFailure, ProbeSession, type RunEnd, SpawnError } from '../probing/probe-session.js';
+import { TraceEventWriter } from '../probing/trace-events.js';
+import { StackCounts, summaryLines, summaryObject, type WatchedEvent } from './probe-report.js';
+import { StatusLine } from './status-line.js';
+import { TextFile } from './text-file.js';
+import { writeAll } from './write-all.js';
 
-interface Event {
+const STDERR = 2;
+/** As a shell reports a command that a signal has ended. */
+const INTERRUPTED = 130;
+
+/** What is to be done at each hit of one event. */
+interface EventPlan {
   readonly spec: EventSpec;
-  readonly probe: SessionProbe;
-  hits: number;
-  readonly histogram: Histogram | undefined;
+  readonly filter: Expression | undefined;
+  readonly format: LineFormat | undefined;
+  readonly histograms: readonly Expression[];
 }
+
+/** Where hits go, beside the counts. */
+interface Outputs {
+  /** Lines for a person, and the table. */
+  tell(line: string): void;
+  /** Of the traces. */
+  event(event: ProbeEvent): void;
+  close(): void;
+}
+
+class Mistake extends Error {}
 
 /**
  * The program's exit status, 128 + the signal that killed it; 1 when it cannot be started or an event is not understood. `tell` gets lines for stderr:
  * the program keeps its stdout.
  */
 export async function probeProgram(options: ProbeOptions, tell: (line: string) => void): Promise<number> {
-  const specs = options.events.map(parseEventSpec);
-  const wrong = specs.find((spec) => typeof spec === 'string');
-  if (wrong !== undefined) {
-    tell(`sidestep: probe: ${wrong}`);
+  try {
+    return await probeWith(options, plan(options), tell);
+  } catch (error) {
+    if (!(error instanceof Mistake)) throw error;
+    tell(`sidestep: probe: ${error.message}`);
     return 1;
   }
-  const session = spawn(options, tell);
-  if (session === undefined) return 1;
-  const events: Event[] = [];
-  for (const spec of specs as EventSpec[]) {
-    try {
-      events.push(place(session, spec, options, tell));
-    } catch (error) {
-      tell(`sidestep: probe: ${spec.text}: ${error instanceof Error ? error.message : String(error)}`);
-      return 1;
-    }
+}
+
+async function probeWith(
+  options: ProbeOptions,
+  plans: readonly EventPlan[],
+  tell: (line: string) => void,
+): Promise<number> {
+  const session = spawn(options);
+  const outputs = openOutputs(options, tell);
+  try {
+    const events = plans.map((one) => watch(session, one, options, outputs));
+    const end = await run(session, events, options, outputs);
+    const { retired: instructions, time } = session.progress;
+    const summary = { program: session.program, pid: session.pid, end, time, instructions, events };
+    if (options.json) outputs.tell(JSON.stringify(summaryObject(summary)));
+    else for (const line of summaryLines(summary)) outputs.tell(line);
+    return shellStatus(end);
+  } finally {
+    outputs.close();
   }
-  const status = await session.run();
-  if (options.json) tell(JSON.stringify({ probes: events.map(summary), status }));
-  else for (const line of report(events)) tell(line);
-  return shellStatus(status);
 }
 
-function shellStatus(status: ExitStatus): number {
-  return status.kind === 'exited' ? status.code & 0xff : 128 + status.signal;
+function shellStatus(end: RunEnd): number {
+  if (end.kind === 'stopped') return INTERRUPTED;
+  return end.kind === 'exited' ? end.code & 0xff : 128 + end.signal;
 }
 
-function spawn({ machine, program, args }: ProbeOptions, tell: (line: string) => void): ProbeSession | undefined {
+function spawn({ machine, program, args }: ProbeOptions): ProbeSession {
   try {
     return ProbeSession.spawn({ argv: [program, ...args], search: true, machine });
   } catch (error) {
-    if (!(error instanceof SpawnError)) throw error;
-    tell(`sidestep: ${program}: ${error.message}`);
-    return undefined;
+    if (error instanceof SpawnError) throw new Mistake(error.message);
+    throw error;
   }
 }
 
-function place(session: ProbeSession, spec: EventSpec, options: ProbeOptions, tell: (line: string) => void): Event {
-  const { histogramOf, print, follow } = options;
-  const counted = histogramOf === undefined ? undefined : spec.args.find(({ name }) => name === histogramOf);
-  const histogram = counted === undefined ? undefined : new Histogram();
-  const seen = (hit: Hit): void => {
-    event.hits++;
-    const value = counted && fetchArg(counted, hit);
-    if (typeof value === 'bigint') histogram?.add(value);
-    if (print) tell(line(spec, hit));
+// ---- what was asked for
+
+function plan({ events, filter, histograms, print }: ProbeOptions): readonly EventPlan[] {
+  const specs = events.map((text) => sound(parseEventSpec(text)));
+  const plans = specs.map((spec) => ({
+    spec,
+    filter: filter === undefined ? undefined : filterOf(spec, filter),
+    format: typeof print === 'string' ? sound(parseFormat(spec, print)) : undefined,
+    histograms: histograms.map((text) => parseFor(spec, text)).filter((parsed) => typeof parsed !== 'string'),
+  }));
+  // A histogram is made of the events that have its values: at least one must.
+  for (const text of histograms) {
+    if (!plans.some((one) => one.histograms.some((expression) => expression.text === text))) {
+      throw new Mistake(
+        `--hist: ${specs.map((spec) => parseFor(spec, text)).find((parsed) => typeof parsed === 'string')}`,
+      );
+    }
+  }
+  return plans;
+}
+
+function filterOf(spec: EventSpec, filter: string): Expression {
+  const parsed = parseFor(spec, filter);
+  if (typeof parsed !== 'string') return parsed;
+  throw new Mistake(
+    `--filter concerns every event, and ${spec.text} does not fit: ${parsed}. A condition of one event: ${spec.text} /CONDITION/`,
+  );
+}
+
+function sound<T extends object>(parsed: T | string): T {
+  if (typeof parsed === 'string') throw new Mistake(parsed);
+  return parsed;
+}
+
+// ---- where it goes
+
+function openOutputs({ output, perfetto, perfScript, stack }: ProbeOptions, tell: (line: string) => void): Outputs {
+  const files: TextFile[] = [];
+  const open = (path: string): TextFile => {
+    try {
+      const file = new TextFile(path);
+      files.push(file);
+      return file;
+    } catch (error) {
+      throw new Mistake(`${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+    }
   };
-  const handlers = spec.returns
-    ? { retHandler: seen }
-    : {
-        handler(hit: Hit) {
-          seen(hit);
-          return 'continue' as const;
-        },
-      };
-  const event: Event = { spec, hits: 0, histogram, probe: session.probe(spec.place, handlers, { follow }) };
-  return event;
-}
-
-/** `3000001 libc:malloc size=32` */
-function line({ text, returns, args }: EventSpec, hit: Hit): string {
-  const [where = ''] = text.trim().split(/\s+/);
-  const fetched = args.map((arg) => `${arg.name}=${formatFetched(arg, fetchArg(arg, hit))}`);
-  return [hit.thread.tid, where, ...(returns ? [`<- 0x${hit.address.toString(16)}`] : []), ...fetched].join(' ');
-}
-
-function summary({ spec, hits, histogram, probe }: Event): object {
+  const text = output === undefined ? undefined : open(output);
+  const script = perfScript === undefined ? undefined : open(perfScript);
+  const trace = perfetto === undefined ? undefined : open(perfetto);
+  const writer = trace && new TraceEventWriter((piece) => trace.write(piece), stack);
   return {
-    spec: spec.text,
-    hits,
-    files: [...probe.files],
-    ...(probe.refusal === undefined ? {} : { refused: probe.refusal }),
-    ...(histogram === undefined
-      ? {}
-      : { histogram: histogram.buckets.map(([from, count]) => ({ from: Number(from), count })) }),
+    tell: text === undefined ? tell : (line) => text.write(`${line}\n`),
+    event(event) {
+      script?.write(perfScriptText(event, stack));
+      writer?.event(event);
+    },
+    close() {
+      writer?.close();
+      for (const file of files) file.close();
+    },
   };
 }
 
-function* report(events: readonly Event[]): Iterable<string> {
-  const width = Math.max(...events.map(({ hits }) => String(hits).length), 'hits'.length);
-  yield `${'hits'.padStart(width)}  probe`;
-  for (const { spec, hits, probe, histogram } of events) {
-    yield `${String(hits).padStart(width)}  ${spec.text}${remark(probe)}`;
-    if (histogram !== undefined) yield* histogram.lines();
+// ---- hits
+
+function watch(
+  session: ProbeSession,
+  { spec, filter, format, histograms }: EventPlan,
+  options: ProbeOptions,
+  outputs: Outputs,
+): WatchedEvent {
+  const { print, stack, follow, perfetto, perfScript } = options;
+  const counted = histograms.map((expression) => ({ expression, histogram: new Histogram() }));
+  const stacks = stack && print === false ? new StackCounts() : undefined;
+  const isTraced = perfetto !== undefined || perfScript !== undefined;
+  const full: EventSpec = filter === undefined ? spec : { ...spec, condition: both(spec.condition, filter) };
+  const see = (event: ProbeEvent): void => {
+    for (const { expression, histogram } of counted) {
+      const value = event.evaluate(expression);
+      if (value !== undefined) histogram.add(value);
+    }
+    stacks?.add(event.stack());
+    if (print !== false) {
+      outputs.tell(format === undefined ? defaultLine(event) : format.show(event));
+      if (stack) for (const line of stackLines(event.stack())) outputs.tell(line);
+    }
+    if (isTraced) outputs.event(event);
+  };
+  try {
+    const expressions = [...histograms, ...(format?.expressions ?? [])];
+    return { trace: session.trace(full, see, { follow, expressions }), histograms: counted, stacks };
+  } catch (error) {
+    if (error instanceof ProbeFailure) throw new Mistake(`${spec.text}: ${error.error.reason} (${error.error.name})`);
+    throw error;
   }
 }
 
-/** Why there may be no hits. */
-function remark({ files, refusal, place }: SessionProbe): string {
-  if (refusal !== undefined) return `  (${refusal.name}: ${refusal.reason})`;
-  return files.size === 0 && place.kind !== 'address' ? '  (not found in anything that was mapped)' : '';
+function both(first: Expression | undefined, second: Expression): Expression {
+  if (first === undefined) return second;
+  return {
+    text: `(${first.text}) && (${second.text})`,
+    bare: undefined,
+    sources: [...first.sources, ...second.sources],
+    evaluate: (scope) => (isTrue(first.evaluate(scope)) ? second.evaluate(scope) : 0n),
+  };
+}
+
+// ---- the run
+
+async function run(
+  session: ProbeSession,
+  events: readonly WatchedEvent[],
+  options: ProbeOptions,
+  outputs: Outputs,
+): Promise<RunEnd> {
+  const terminal = { isTerminal: options.progress && isatty(STDERR), write: (text: string) => writeAll(STDERR, text) };
+  const status = new StatusLine(terminal, (seconds) => {
+    const hits = events.map(({ trace }) => `${trace.hits} ${trace.spec.name}`).join(', ');
+    return `${seconds} s, ${millions(session.progress.retired)} instructions: ${hits}`;
+  });
+  const { tell } = outputs;
+  outputs.tell = (line) => {
+    status.clear();
+    tell(line);
+  };
+  status.start();
+  const stopForwarding = session.forwardSignals();
+  try {
+    return await session.run();
+  } finally {
+    stopForwarding();
+    status.stop();
+  }
+}
+
+function millions(count: number): string {
+  return `${(count / 1e6).toFixed(1)} M`;
 }

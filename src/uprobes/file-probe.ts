@@ -17,7 +17,10 @@ export function registerFileProbe(core: Core, caller: Caller, probe: FileProbe):
     return probeError('EINVAL', 'a file probe needs a handler');
   if (core.registrations.get(probe) !== undefined) return probeError('EBUSY', 'this probe is registered already');
   if (core.handling === undefined) return registerNow(core, caller, probe);
-  return putOff(core, () => probe.registrationCallback?.(true, registerNow(core, caller, probe)));
+  return putOff(core, () => {
+    const outcome = registerNow(core, caller, probe);
+    probe.registrationCallback?.(true, outcome);
+  });
 }
 
 function registerNow(core: Core, caller: Caller, probe: FileProbe): ProbeError | undefined {

@@ -3,13 +3,18 @@ import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { elfFunctions } from '../../src/probing/elf-symbols.js';
-import { argument, ProbeSession, returnValue, SpawnError } from '../../src/probing/probe-session.js';
+import { Module } from '../../src/elf/module.js';
+import { argument, returnValue } from '../../src/probing/arguments.js';
+import { ProbeFailure, ProbeSession, SpawnError } from '../../src/probing/probe-session.js';
 import { isModule, parseProbeSpec } from '../../src/probing/probe-spec.js';
 import { buildGuest } from '../guests/build.js';
 
 const DYNAMIC = buildGuest({ source: 'shop.c', flags: ['-O1'] });
 const STATIC = buildGuest({ source: 'shop.c', flags: ['-O1', '-static'] });
+
+function moduleOf(path: string): Module {
+  return new Module(path, readFileSync(path), () => undefined);
+}
 
 function spawn(path: string, ...args: string[]): ProbeSession {
   return ProbeSession.spawn({
@@ -32,11 +37,26 @@ test.each([
   { text: 'libc:usdt:libc:setjmp', place: { kind: 'usdt', module: 'libc', provider: 'libc', name: 'setjmp' } },
   { text: '/bin/x@0x40', place: { kind: 'offset', module: '/bin/x', offset: 64 } },
   { text: '0x401000', place: { kind: 'address', address: 0x401000 } },
+  { text: './a.out:0x40', place: { kind: 'offset', module: './a.out', offset: 64 } },
+  { text: 'f@src/f.c+3', place: { kind: 'symbol', module: undefined, symbol: 'f', source: 'src/f.c', offset: 3 } },
+  {
+    text: 'libc:memcpy@GLIBC_2.2.5',
+    place: { kind: 'symbol', module: 'libc', symbol: 'memcpy@GLIBC_2.2.5', offset: 0 },
+  },
+  { text: 'f\\@VERS', place: { kind: 'symbol', module: undefined, symbol: 'f@VERS', offset: 0 } },
+  { text: 'shop.c:42', place: { kind: 'line', module: undefined, file: 'shop.c', line: 42 } },
+  { text: 'libc:src/x.c:42', place: { kind: 'line', module: 'libc', file: 'src/x.c', line: 42 } },
+  { text: 'f:2', place: { kind: 'functionLine', module: undefined, symbol: 'f', line: 2 } },
+  { text: 'f@x.c:2', place: { kind: 'functionLine', module: undefined, symbol: 'f', source: 'x.c', line: 2 } },
+  { text: '%sdt_libc:setjmp', place: { kind: 'usdt', provider: 'libc', name: 'setjmp' } },
+  { text: 'usdt:./a:setjmp', place: { kind: 'usdt', module: './a', name: 'setjmp' } },
   { text: '', place: undefined },
   { text: 'libc:', place: undefined },
   { text: 'main+', place: undefined },
+  { text: 'a:b:c', place: undefined },
 ])('the place "$text"', ({ text, place }) => {
-  expect(parseProbeSpec(text)).toEqual(place);
+  const parsed = parseProbeSpec(text);
+  expect(typeof parsed === 'string' ? undefined : parsed).toEqual(place);
 });
 
 test.each([
@@ -50,22 +70,6 @@ test.each([
   { path: '/home/me/prog', name: './prog', is: true },
 ])('$path goes by $name: $is', ({ path, name, is }) => {
   expect(isModule(path, name)).toBe(is);
-});
-
-test('functions of a file are those that nm lists, at their offsets', () => {
-  const functions = elfFunctions(readFileSync(DYNAMIC));
-  const listed = execFileSync('nm', ['--defined-only', DYNAMIC], { encoding: 'utf8' }).matchAll(
-    /^([0-9a-f]+) [Tt] (\S+)$/gm,
-  );
-  let found = 0;
-  for (const [, address, name] of listed) {
-    if (name === undefined || !functions.has(name)) continue;
-    expect(functions.get(name)?.address).toBe(Number.parseInt(address ?? '', 16));
-    found++;
-  }
-  expect(found).toBeGreaterThan(3);
-  expect(functions.has('price')).toBe(true);
-  expect(elfFunctions(Buffer.from('no ELF')).size).toBe(0);
 });
 
 describe.each([
@@ -147,7 +151,7 @@ test.each([DYNAMIC, STATIC])(
     const session = spawn(path);
     let sold = 0;
     const announced: number[] = [];
-    const { address } = elfFunctions(readFileSync(path)).get('price') ?? { address: 0 };
+    const { address } = moduleOf(path).symbols.functions('price')[0] ?? { address: 0 };
     session.probe('usdt:shop:sold', {
       handler() {
         sold++;
@@ -162,7 +166,7 @@ test.each([DYNAMIC, STATIC])(
           Number.parseInt(new RegExp(`([0-9a-f]+) . ${name}$`, 'm').exec(symbols)?.[1] ?? '', 16);
         const base = hit.thread.process.space;
         const text = [...base.vmas()].find(({ executable, file }) => executable && file !== undefined);
-        const offset = elfFunctions(readFileSync(path)).get('price')?.offset ?? 0;
+        const offset = moduleOf(path).elf?.offsetOf(address) ?? 0;
         const moved = (text?.start ?? 0) + offset - (text?.offset ?? 0) - address;
         announced.push(...(hit.read(BigInt(linked('announced') + moved), 8) ?? []));
       },
@@ -225,7 +229,9 @@ test('a probe that is removed on the way, and what is no place', async () => {
       return 'continue';
     },
   });
-  expect(() => session.probe('::', { handler: () => 'continue' })).toThrow(TypeError);
+  expect(() => session.probe('::', { handler: () => 'continue' })).toThrow(ProbeFailure);
+  const refused = session.tryProbe('0x10', { handler: () => 'continue' });
+  expect(refused).toMatchObject({ name: 'EINVAL', errno: 22 });
   expect(() => session.probe('0x10', { handler: () => 'continue' })).toThrow(/EINVAL/);
   await session.run();
   expect(hits).toBe(2);

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { usdtProbes } from '../../src/uprobes/usdt.js';
+import { usdtProbes } from '../../src/elf/usdt.js';
 
 /** What DTRACE_PROBE2(shop, sold, count, price) of sys/sdt.h becomes, written out: the header need not be installed. */
 const SOURCE = `
