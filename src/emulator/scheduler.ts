@@ -76,7 +76,8 @@ export class Scheduler {
 
   /**
    * The debugger lets the thread go on. `signal` is what it shall receive first: the number of the signal that stopped it delivers that one with
-   * its siginfo (`thread.intercepted`, which the debugger may have replaced), another number a plain one, none suppresses it.
+   * its siginfo (`thread.intercepted`, which the debugger may have replaced), another number a plain one, none suppresses it. One that was given
+   * before and has not arrived, because the thread had no turn, still will.
    */
   release(thread: Thread, action: ResumeAction = CONTINUE, signal = 0): void {
     const { intercepted } = thread;
@@ -84,7 +85,7 @@ export class Scheduler {
     thread.action = action;
     thread.progressed = false;
     thread.intercepted = undefined;
-    thread.injected = signal === 0 ? undefined : this.injection(signal, intercepted);
+    if (signal !== 0) thread.injected = this.injection(signal, intercepted);
     if (thread.shownInSyscall !== undefined) leaveByDebugger(this.machine, thread);
     recalculatePending(thread);
     if (thread.state === 'runnable' || thread.injected !== undefined || thread.signalPending) this.enqueue(thread);

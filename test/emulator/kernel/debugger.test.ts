@@ -123,6 +123,19 @@ describe('signals pass the debugger', () => {
     expect(seen).toEqual(ran);
   });
 
+  test('one that was given and did not arrive before the thread was held again still arrives', () => {
+    const { machine, thread, process } = traced(function* () {
+      yield sys(NR.kill, process.pid, SIG.USR1);
+      yield sys(NR.exitGroup, 0);
+    });
+    stopOf(machine);
+    machine.scheduler.release(thread, { kind: 'continue' }, SIG.USR1);
+    machine.scheduler.hold(thread);
+    machine.scheduler.release(thread, { kind: 'continue' });
+    expect(machine.run(1000).kind).toBe('exited');
+    expect(process.status).toEqual({ kind: 'killed', signal: SIG.USR1, core: false });
+  });
+
   test('also those that the program ignores', () => {
     const { machine, process } = traced(function* () {
       yield sys(NR.kill, process.pid, SIG.CHLD);
