@@ -28,6 +28,8 @@ export interface GuestFacts {
   readonly platform: string;
   /** AT_HWCAP: CPUID.1:EDX on x86. */
   readonly hwcap: number;
+  /** AT_HWCAP2: what the kernel lets programs use beyond that. */
+  readonly hwcap2: number;
   /** What /proc/cpuinfo says. */
   readonly cpuInfo: string;
   /** AT_MINSIGSTKSZ: bytes that the frame of a signal handler may take. */

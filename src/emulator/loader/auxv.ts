@@ -8,7 +8,7 @@ const CLOCK_TICKS = 100;
 
 const AT = {
   NULL: 0, PHDR: 3, PHENT: 4, PHNUM: 5, PAGESZ: 6, BASE: 7, FLAGS: 8, ENTRY: 9, UID: 11, EUID: 12, GID: 13, EGID: 14, PLATFORM: 15, HWCAP: 16, CLKTCK: 17, SECURE: 23,
-  RANDOM: 25, RSEQ_FEATURE_SIZE: 27, RSEQ_ALIGN: 28, EXECFN: 31, SYSINFO_EHDR: 33, MINSIGSTKSZ: 51,
+  RANDOM: 25, HWCAP2: 26, RSEQ_FEATURE_SIZE: 27, RSEQ_ALIGN: 28, EXECFN: 31, SYSINFO_EHDR: 33, MINSIGSTKSZ: 51,
 } as const; // biome-ignore format: a table
 
 /** (type, value) pairs with the closing AT_NULL. */
@@ -57,6 +57,7 @@ export function auxvOf(
     [AT.EGID, credentials.egid],
     [AT.SECURE, 0],
     [AT.RANDOM, addresses.random],
+    [AT.HWCAP2, facts.hwcap2],
     [AT.EXECFN, addresses.fileName],
     [AT.PLATFORM, addresses.platform],
     [AT.RSEQ_FEATURE_SIZE, RSEQ_FEATURE_SIZE],

@@ -70,6 +70,8 @@ function restart(cpu: CpuState, nr: number): void {
 }
 
 const EM_X86_64 = 62;
+/** RDFSBASE and its kin may be used (asm/hwcap2.h). */
+const HWCAP2_FSGSBASE = 2;
 
 function facts(state: FrameState, model: Model): GuestFacts {
   // get_sigframe_size: the frame and the state behind it, each with the worst padding of its alignment.
@@ -79,6 +81,7 @@ function facts(state: FrameState, model: Model): GuestFacts {
     platform: 'x86_64',
     // The same in both models.
     hwcap: cpuid(1, 0, 'base')[3],
+    hwcap2: HWCAP2_FSGSBASE,
     cpuInfo: cpuInfo(model),
     minimumSignalStack: frame + (-frame & 15),
   };

@@ -74,10 +74,10 @@ function stackOf({ space, stack }: Loaded) {
   return parseStack(bytes, stack);
 }
 
-/** FSGSBASE is not offered by the auxiliary vector; kernels before 6.3 do not tell the size of struct rseq. */
-const OMITTED = [26, 27, 28];
+/** Kernels before 6.3 do not tell the size of struct rseq. */
+const OMITTED = [27, 28];
 /** Entries that tell of the vDSO's place, the processor and the user. */
-const OTHER = [33, 16, 51, 11, 12, 13, 14];
+const OTHER = [33, 16, 26, 51, 11, 12, 13, 14];
 
 describe.each(LINKAGES)('a $name program', ({ flags }) => {
   test('is mapped, and has its stack, where Linux puts them', () => {
