@@ -81,15 +81,10 @@ function enter(b: Lifter): void {
   const frame = b.sub(rsp, b.i64(size));
   const end = b.sub(rsp, b.i64(pushed + bytes));
   const below = (base: Value, i: number): Address => b.plain(b.sub(base, b.i64(size * i)), true);
-  for (let i = 0; i <= level; i++) {
-    if (i > 0 && i < level) b.probe(below(rbp, i), size, ACCESS.READ);
-    b.probe(below(frame, i), size, ACCESS.WRITE);
-  }
-  b.probe(b.plain(end, true), size, ACCESS.WRITE);
-
   b.store(below(frame, 0), size, size === 2 ? b.gpr(GPR.RBP, 2) : rbp);
   for (let i = 1; i < level; i++) b.store(below(frame, i), size, b.load(below(rbp, i), size));
   if (level > 0) b.store(below(frame, level), size, size === 2 ? b.and(b.wrap(frame), b.i32(0xffff)) : frame);
+  b.probe(b.plain(end, true), size, ACCESS.WRITE);
   b.setGpr(GPR.RBP, size === 2 ? b.wrap(frame) : frame, size);
   b.setGpr(GPR.RSP, end);
 }
