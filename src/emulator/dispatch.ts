@@ -13,7 +13,7 @@ import { SYSCALL_NAMES } from './kernel/syscall-names.js';
 import type { SyscallResult } from './kernel/syscall-table.js';
 import type { Machine } from './machine.js';
 import { faultInfo, kernelInfo, SIGNAL } from './signals.js';
-import type { FaultSignal } from './stop.js';
+import { type FaultSignal, TRAPS } from './stop.js';
 import { CONTINUE, type Thread } from './thread.js';
 
 /** restart_syscall(2). */
@@ -72,8 +72,11 @@ function fault(machine: Machine, thread: Thread, found: FaultSignal): void {
   const { trapNumber, errorCode, signal, code, address } = found;
   const cr2 = trapNumber === 14 ? address : thread.lastFault.address;
   thread.lastFault = { trapNumber, errorCode, address: cr2 };
-  execution.setFlags(thread.cpu, execution.getFlags(thread.cpu) | RF);
-  thread.resumeFlag = true;
+  // A fault shows RF, a trap does not (SDM vol. 3B, 17.3.1.1).
+  if (!TRAPS.has(trapNumber)) {
+    execution.setFlags(thread.cpu, execution.getFlags(thread.cpu) | RF);
+    thread.resumeFlag = true;
+  }
   forceSignal(machine, thread, faultInfo(signal, code, address));
 }
 

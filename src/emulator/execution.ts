@@ -19,7 +19,7 @@ import { RECORD_BYTES } from './interp/opcodes.js';
 import type { IrBlock } from './ir/ir.js';
 import { SPACE_JUMP_CACHE, SPACE_TLB_READ, SPACE_TLB_WRITE } from './memory/layout.js';
 import type { PhysicalMemory } from './memory/physical.js';
-import { ACCESS, EXIT, FAULT, type FaultSignal } from './stop.js';
+import { ACCESS, EXIT, FAULT, type FaultSignal, TRAPS } from './stop.js';
 
 export interface ExecutionConfig {
   readonly physical: PhysicalMemory;
@@ -49,8 +49,6 @@ const BLOCK_LIMIT = 64;
 const MISS_LIMIT = 8;
 /** First address behind user space (Linux: TASK_SIZE_MAX). */
 const USER_END = 0x7fff_ffff_f000;
-/** Exceptions that are reported behind their instruction, which has retired (SDM vol. 3A, table 6-1: traps). */
-const TRAPS: ReadonlySet<number> = new Set([FAULT.DEBUG, FAULT.BREAKPOINT, FAULT.OVERFLOW]);
 
 const FUEL_EXIT: Exit = { kind: 'fuel' };
 const SYSCALL_EXIT: Exit = { kind: 'syscall' };

@@ -62,8 +62,8 @@ export interface GuestArch {
   /** The flags register, from and to the lazy record. */
   getFlags(cpu: CpuState, call: SubroutineCall): number;
   setFlags(cpu: CpuState, flags: number): void;
-  /** The signal of a processor exception (FAULT.*) that the instruction at ip raises. */
-  exception(cpu: CpuState, vector: number): FaultSignal;
+  /** The signal of a processor exception that the instruction at ip raises; `info` as in EXIT_INFO (`faultInfo`). */
+  exception(cpu: CpuState, info: number): FaultSignal;
   /** The program wants a trap after each of its instructions (x86: TF). */
   stepsItself(cpu: CpuState): boolean;
   /** The signal of that trap. */

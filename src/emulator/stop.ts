@@ -17,7 +17,7 @@ export const EXIT = {
   SYSCALL: 5,
   /** `int3`, or our int3 in the fetch frame. */
   BREAKPOINT: 6,
-  /** A processor exception: EXIT_INFO = its vector (FAULT.*). */
+  /** A processor exception: EXIT_INFO = its vector (FAULT.*) and error code (`faultInfo`). */
   FAULT: 7,
   /** An instruction that JavaScript executes (CPUID and the like): EXIT_INFO = index of the helper. */
   HELPER: 8,
@@ -42,8 +42,16 @@ export const FAULT = {
   ALIGNMENT: 17,
   SIMD: 19,
   /** Not the processor's: the instruction makes the program step itself (TF). It shall be the last of its run, then it does not raise this. */
-  BEGIN_STEPPING: 0x100,
+  BEGIN_STEPPING: 0x80,
 } as const;
+
+/** Exceptions that are reported behind their instruction, which has retired (SDM vol. 3A, table 6-1: traps). */
+export const TRAPS: ReadonlySet<number> = new Set([FAULT.DEBUG, FAULT.BREAKPOINT, FAULT.OVERFLOW]);
+
+/** EXIT_INFO of a processor exception: its vector, and its error code from bit 8 up. */
+export function faultInfo(vector: number, errorCode: number): number {
+  return vector | (errorCode << 8);
+}
 
 /** A fault as the kernel turns it into a signal: numbers are Linux's (asm-generic/siginfo.h). */
 export interface FaultSignal {

@@ -57,6 +57,7 @@ const GUESTS: readonly { source: string; flags?: readonly string[] }[] = [
   { source: 'threads.c', flags: ['-pthread'] },
   { source: 'signals.c' },
   { source: 'jumps.c', flags: ['-lm'] },
+  { source: 'transfers.c' },
   { source: 'processes.c' },
   { source: 'clocks.c' },
   { source: 'self.c' },

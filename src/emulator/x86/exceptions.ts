@@ -52,9 +52,10 @@ function floatCode(cpu: CpuState, vector: number): number {
   return FLOAT_CODES.find(([bits]) => (raised & bits) !== 0)?.[1] ?? 0;
 }
 
-/** A processor exception (FAULT.*) of the instruction at ip. */
-export function exception(cpu: CpuState, vector: number): FaultSignal {
-  const facts = { trapNumber: vector, errorCode: 0 };
+/** A processor exception of the instruction at ip; `info` as in EXIT_INFO. */
+export function exception(cpu: CpuState, info: number): FaultSignal {
+  const vector = info & 0xff;
+  const facts = { trapNumber: vector, errorCode: info >> 8 };
   if (vector === FAULT.SIMD || vector === FAULT.X87) {
     return { ...facts, signal: SIGNAL.FPE, code: floatCode(cpu, vector), address: cpu.rip };
   }

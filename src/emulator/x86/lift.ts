@@ -1,5 +1,5 @@
 /** Bytes → basic block: decodes, finds the row of each instruction and runs its lift function. */
-import { EncodingKind, FlowControl, Instruction, Mnemonic } from '../../iced-x86.js';
+import { CpuidFeature, EncodingKind, FlowControl, Instruction, Mnemonic } from '../../iced-x86.js';
 import type { Lifted, LiftOptions, Model } from '../guest-arch.js';
 import { EXIT, FAULT } from '../stop.js';
 import { BlockDecoder, decode, disassemble, MAX_INSN_LENGTH } from './decoder.js';
@@ -71,12 +71,25 @@ function liftInsn(insn: Instruction, ip: number, bytes: Uint8Array): void {
   lifter.endInsn(ip, Math.max(1, insn.length));
 }
 
+/** Extensions that programs probe for and that many real machines lack or have switched off: #UD is the truth there, nothing to warn of. */
+const OPTIONAL: ReadonlySet<CpuidFeature> = new Set([
+  CpuidFeature.RTM,
+  CpuidFeature.HLE,
+  CpuidFeature.HLE_or_RTM,
+  CpuidFeature.PKU,
+]);
+
+function isOptional(feature: CpuidFeature): boolean {
+  return OPTIONAL.has(feature);
+}
+
 /** For the warning about an unknown instruction: its text, and whether real processors have it. */
 export function explainUndefined(bytes: Uint8Array, ip: number): { text: string; unsupported: boolean } {
   const insn = decode(bytes, ip);
   if (insn === 'truncated') return { text: '(truncated)', unsupported: false };
-  const unsupported =
-    !insn.isInvalid && insn.flowControl !== FlowControl.Exception && liftFunction(insn, lifter.model) === undefined;
+  const absent =
+    insn.isInvalid || insn.flowControl === FlowControl.Exception || [...insn.cpuidFeatures()].some(isOptional);
+  const unsupported = !absent && liftFunction(insn, lifter.model) === undefined;
   const text = disassemble(insn);
   insn.free();
   return { text, unsupported };

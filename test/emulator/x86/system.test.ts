@@ -36,8 +36,6 @@ test.each([
   ['mov %cr0,%rax', '0f20c0'],
   ['mov %rax,%cr3', '0f22d8'],
   ['mov %db0,%rax', '0f21c0'],
-  ['int $0', 'cd00'],
-  ['int $255', 'cdff'],
 ])('%s is a protection fault', (_, code) => {
   const after = runCode({ code: [...bytes(code), 0x90] });
   expect(after.exit).toEqual({
@@ -106,6 +104,16 @@ test.each([
   const after = runCode({ code: bytes(code) });
   expect(after.exit).toMatchObject(exit);
   expect(after.register('rip')).toBe(BigInt(ip));
+});
+
+test.each([
+  ['int $0', 'cd00', 2],
+  ['int $0x80', 'cd80', 0x402],
+  ['int $255', 'cdff', 0x7fa],
+])('%s is a protection fault that names the gate', (_, code, errorCode) => {
+  const after = runCode({ code: [...bytes(code), 0x90] });
+  expect(after.exit).toMatchObject({ kind: 'fault', fault: { signal: 11, code: 128, trapNumber: 13, errorCode } });
+  expect(after.register('rip')).toBe(BigInt(CODE));
 });
 
 test.each([
@@ -282,6 +290,16 @@ test('enter with nesting copies frame pointers; leave undoes it', () => {
   expect([after.register('rbp'), after.register('rsp')]).toEqual([frame, frame - 0x18n - 0x20n]);
   const stored = [frame, 0x1111n, 0x2222n, BigInt(DATA + 0x40)].flatMap((value) => little(value, 8));
   expect([...after.memory(STACK_POINTER - 32, 32)]).toEqual(stored);
+});
+
+test('what enter has pushed before it faults stays, below rsp', () => {
+  const after = runCode({
+    code: bytes('c8ff7f00'), // enter $0x7fff,$0: the frame pointer fits, its end does not
+    registers: { rbp: 0x1234n },
+  });
+  expect(after.exit).toMatchObject({ kind: 'fault' });
+  expect([after.register('rbp'), after.register('rsp')]).toEqual([0x1234n, BigInt(STACK_POINTER)]);
+  expect([...after.memory(STACK_POINTER - 8, 8)]).toEqual(little(0x1234n, 8));
 });
 
 test.each([

@@ -2,7 +2,7 @@
 import { Code, Mnemonic, Register } from '../../../iced-x86.js';
 import { GPR } from '../../../register-set.js';
 import type { Value } from '../../ir/op-builder.js';
-import { ACCESS, EXIT, FAULT } from '../../stop.js';
+import { ACCESS, EXIT, FAULT, faultInfo } from '../../stop.js';
 import { CONDITIONS, condition } from '../conditions.js';
 import { type InsnRow, type Lifter, row } from '../lifter.js';
 import { USER_CS } from '../signal-frame.js';
@@ -25,16 +25,30 @@ function checkCode(b: Lifter, selector: Value): void {
 function farPointer(b: Lifter): [Value, Value] {
   const size = b.size(0) - 2;
   const at = b.address(0);
-  const offset = b.load(at, size);
+  const offset = b.extendU(b.load(at, size));
   const selector = b.load(b.at(at, size), 2);
   checkCode(b, selector);
-  return [selector, b.extendU(offset)];
+  checkTarget(b, offset);
+  return [selector, offset];
+}
+
+/** A near transfer to an address that is not canonical is a #GP of the transfer itself (SDM vol. 2A, JMP), before it changes anything. */
+function checkTarget(b: Lifter, target: Value): void {
+  const sixteen = b.i64(16);
+  b.faultIf(b.ne(b.shrS(b.shl(target, sixteen), sixteen), target), FAULT.PROTECTION);
+}
+
+/** The target in a register or in memory. */
+function indirectTarget(b: Lifter): Value {
+  const target = b.extendU(b.read(0));
+  checkTarget(b, target);
+  return target;
 }
 
 /** JMP. */
 function jmp(b: Lifter): void {
   if (b.insn.isJmpFarIndirect) return b.jumpIndirect(farPointer(b)[1], 'jump.to');
-  if (b.isRegister(0) || b.isMemory(0)) return b.jumpIndirect(b.extendU(b.read(0)), 'jump.to');
+  if (b.isRegister(0) || b.isMemory(0)) return b.jumpIndirect(indirectTarget(b), 'jump.to');
   b.jump(b.branchTarget);
 }
 
@@ -42,7 +56,7 @@ function jmp(b: Lifter): void {
 function call(b: Lifter): void {
   if (b.insn.isCallFarIndirect) return callFar(b);
   const indirect = b.isRegister(0) || b.isMemory(0);
-  const target = indirect ? b.extendU(b.read(0)) : undefined;
+  const target = indirect ? indirectTarget(b) : undefined;
   b.push(b.i64(b.nextIp));
   if (target === undefined) b.callTo(b.branchTarget);
   else b.jumpIndirect(target, 'call.to');
@@ -69,6 +83,7 @@ function retf(b: Lifter): void {
   const at = b.plain(b.gpr(GPR.RSP), true);
   const target = b.extendU(b.load(at, size));
   checkCode(b, b.and(b.wrap(b.load(b.at(at, size), size)), b.i32(0xffff)));
+  checkTarget(b, target);
   b.drop(2 * size + extra);
   b.jumpIndirect(target, 'ret');
 }
@@ -84,6 +99,7 @@ function iretq(b: Lifter): void {
     Value,
   ];
   checkCode(b, b.and(b.wrap(cs), b.i32(0xffff)));
+  checkTarget(b, rip);
   checkSegment(b, Register.SS, b.wrap(ss));
   setSegment(b, Register.SS, b.wrap(ss));
   b.setGpr(GPR.RSP, rsp);
@@ -94,6 +110,7 @@ function iretq(b: Lifter): void {
 /** RET, and RET imm16. */
 function ret(b: Lifter): void {
   const target = b.top();
+  checkTarget(b, target);
   const extra = b.insn.opCount > 0 ? b.insn.immediate16 : 0;
   b.drop(8 + extra);
   b.jumpIndirect(target, 'ret');
@@ -138,11 +155,14 @@ function loop(b: Lifter, equal?: boolean): void {
   b.branch(again, b.branchTarget);
 }
 
-/** INT n: Linux lets user mode call the gates of #BP and #OF, and that of 32-bit system calls, which this processor has not. */
+/**
+ * INT n: Linux lets user mode call the gates of #BP and #OF. That of 32-bit system calls (INT 0x80) is closed, as in kernels without
+ * CONFIG_IA32_EMULATION: the error code names the gate (SDM vol. 3A, 6.13).
+ */
 function int(b: Lifter): void {
   const vector = b.insn.immediate8;
   const allowed = vector === FAULT.BREAKPOINT || vector === FAULT.OVERFLOW;
-  b.exit(EXIT.FAULT, allowed ? vector : FAULT.PROTECTION);
+  b.exit(EXIT.FAULT, allowed ? vector : faultInfo(FAULT.PROTECTION, 8 * vector + 2));
 }
 
 export const controlFlow: readonly InsnRow[] = [
