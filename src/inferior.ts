@@ -17,6 +17,7 @@ import { readMemory, writeMemory } from './inferior/debug-space.js';
 import { Debugged } from './inferior/debugged.js';
 import { debuggerHooks } from './inferior/hooks.js';
 import { type LaunchSettings, ProgramLauncher, type ProgramStarter, type StartupEnd } from './inferior/launcher.js';
+import { DebuggerMemory, regionAround } from './inferior/memory-regions.js';
 import { osData } from './inferior/os-data.js';
 import type { ProbeHooks } from './inferior/probe-hooks.js';
 import { readRegister, writeRegister } from './inferior/registers.js';
@@ -37,7 +38,9 @@ import {
   EVENT_KINDS,
   type EventReports,
   type HostIo,
+  type Identities,
   type Launcher,
+  type MemoryMap,
   type NonStop,
   type OsData,
   type SigInfoAccess,
@@ -391,6 +394,35 @@ export class Inferior implements Target {
     const stop = this.firstStop(process);
     if (this.control.nonStop) this.control.add(stop);
     return stop;
+  }
+
+  private readonly ownMemory = new DebuggerMemory();
+
+  readonly memoryMap: MemoryMap = {
+    region: (pid, address) => {
+      const process = this.debugged.get(pid)?.process;
+      return process && regionAround(process, address);
+    },
+    allocate: (pid, size, permissions) => {
+      const process = this.debugged.get(pid)?.process;
+      return process === undefined ? rejected(ESRCH) : this.ownMemory.allocate(process, size, permissions);
+    },
+    release: (pid, address) => {
+      const process = this.debugged.get(pid)?.process;
+      return process === undefined ? rejected(ESRCH) : this.ownMemory.release(process, address);
+    },
+  };
+
+  get identities(): Identities {
+    return {
+      hostname: this.machine.hostname,
+      of: (pid) => {
+        const process = this.debugged.get(pid)?.process;
+        if (process === undefined) return undefined;
+        const { ruid, rgid, euid, egid } = process.credentials;
+        return { parent: process.parent?.pid ?? 0, uid: ruid, gid: rgid, euid, egid };
+      },
+    };
   }
 
   readonly events: EventReports = {

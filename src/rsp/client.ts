@@ -30,6 +30,12 @@ export class Client {
   threadList: readonly ThreadId[] = [];
   /** Index of the trace frame that it looks at; undefined: the present. */
   traceFrame: number | undefined;
+  /** It has said `QThreadSuffixSupported`, which only lldb does. */
+  isLldb = false;
+  /** lldb (`QListThreadsInStopReply`): stop replies tell of every thread. */
+  listsThreads = false;
+  /** lldb (`QSaveRegisterState`): what `g` said, by the number that we gave out. */
+  readonly savedRegisters = new Map<number, Uint8Array>();
   /** The rest of a list of tracepoints or variables. */
   pieces: readonly string[] = [];
 

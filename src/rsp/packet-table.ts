@@ -2,6 +2,7 @@
 import type { PacketRow } from './packet.js';
 import { breakpointPackets } from './packets/breakpoints.js';
 import { hostIoPackets } from './packets/host-io.js';
+import { lldbPackets } from './packets/lldb.js';
 import { memoryPackets } from './packets/memory.js';
 import { monitorPackets } from './packets/monitor.js';
 import { nonStopPackets } from './packets/non-stop.js';
@@ -28,4 +29,5 @@ export const PACKETS: readonly PacketRow[] = [
   ...nonStopPackets,
   ...monitorPackets,
   ...tracepointPackets,
+  ...lldbPackets,
 ];

@@ -70,6 +70,8 @@ export interface PacketRow {
   readonly prefix: string;
   readonly handle: Handler;
   readonly needs?: Ability;
+  /** The arguments follow the name with nothing between. */
+  readonly joined?: true;
   /** `always`: also while the program runs in all-stop mode. */
   readonly allowedWhile?: 'stopped' | 'always';
   /** What `qSupported` says about it. */

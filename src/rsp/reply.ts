@@ -26,6 +26,9 @@ export class Reply {
   /** Whether the packet being answered may get `E.text`: gdb before 15 takes it from some packets only. */
   acceptsErrorText = false;
 
+  /** Reasons follow the number in hex, as lldb asks for. */
+  hexReasons = false;
+
   get state(): ReplyState {
     return this.current;
   }
@@ -57,8 +60,10 @@ export class Reply {
 
   error(errno: number, reason?: string): void {
     this.size = 0;
-    if (reason !== undefined && this.acceptsErrorText) this.text(`E.${printable(reason)}`);
-    else this.text(`E${(errno & 0xff).toString(16).padStart(2, '0')}`);
+    const number = (errno & 0xff).toString(16).padStart(2, '0');
+    if (reason !== undefined && this.hexReasons) this.text(`E${number};`).hex(Buffer.from(reason));
+    else if (reason !== undefined && this.acceptsErrorText) this.text(`E.${printable(reason)}`);
+    else this.text(`E${number}`);
   }
 
   /** `OK`, or the error. */

@@ -15,12 +15,12 @@ export class Router {
 
   /** The row with the longest prefix that fits; undefined: the packet is unknown. */
   find(body: Uint8Array): PacketRow | undefined {
-    return this.byFirst.get(body[0] ?? -1)?.find(({ prefix }) => fits(prefix, body));
+    return this.byFirst.get(body[0] ?? -1)?.find((row) => fits(row, body));
   }
 }
 
-function fits(prefix: string, body: Uint8Array): boolean {
+function fits({ prefix, joined }: PacketRow, body: Uint8Array): boolean {
   for (let i = 0; i < prefix.length; i++) if (body[i] !== prefix.charCodeAt(i)) return false;
   const next = body[prefix.length];
-  return prefix.length === 1 || next === undefined || SEPARATORS.includes(next);
+  return prefix.length === 1 || joined === true || next === undefined || SEPARATORS.includes(next);
 }

@@ -65,7 +65,10 @@ export class Session implements PacketContext {
    * it does not show the stop to its user (gdb, which steps by itself over breakpoints and for software watchpoints).
    */
   private stopMayBeUnseen = false;
-  /** A break found the program in such a stop: served at the next resume, as gdbserver's SIGINT would wait. */
+  /**
+   * A break found the program in such a stop: served at the next resume, as gdbserver's SIGINT would wait. lldb-server forgets it, and lldb, which interrupts
+   * for purposes of its own, such as an expression that takes long, counts on that.
+   */
   private breakWaits = false;
   /**
    * The packet that has just been read, if nothing has come behind it yet: a client that waits for an acknowledgement and sends it again, because we took
@@ -328,7 +331,7 @@ export class Session implements PacketContext {
     } else if (this.state.name === 'running' && !this.state.interrupted) {
       this.state.interrupted = true;
       this.outbox.add({ kind: 'interrupt' });
-    } else if (this.state.name === 'stopped') this.breakWaits ||= this.stopMayBeUnseen;
+    } else if (this.state.name === 'stopped') this.breakWaits ||= this.stopMayBeUnseen && !this.client.isLldb;
   }
 
   private close(): void {

@@ -3,13 +3,14 @@ import { type RegisterRow, registerNamed } from '../register-set.js';
 import { unreachable } from '../types.js';
 import type { Client } from './client.js';
 import { SIGINT, SIGTRAP, toGdbSignal } from './gdb-signal.js';
+import { lldbKeys } from './lldb-stop.js';
 import type { SessionSettings } from './session-types.js';
 import type { StopEvent } from './stop-event.js';
 import type { Target } from './target.js';
 import { formatThreadId, type ThreadId } from './thread-id.js';
 
 /** Sent with every stop, so that clients need no `g` to show where the program is: what unwinding and most steps look at. */
-const EXPEDITED: readonly RegisterRow[] = [
+export const EXPEDITED: readonly RegisterRow[] = [
   'rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rbp', 'rsp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'rip', 'eflags',
 ].map(registerNamed); // biome-ignore format: a table
 
@@ -21,9 +22,7 @@ export interface StopReplyContext {
 
 /** Only characters that need no escaping. */
 export function stopReply(event: StopEvent, context: StopReplyContext): string {
-  // As gdbserver writes them: two digits, but only where no process follows.
-  const end = (code: number, pid: number): string =>
-    context.client.multiprocess ? `${code.toString(16)};process:${pid.toString(16)}` : byte(code);
+  const end = (code: number, pid: number): string => endText(code, pid, context.client);
   switch (event.kind) {
     case 'exited':
       return `W${end(event.code, event.pid)}`;
@@ -38,6 +37,12 @@ export function stopReply(event: StopEvent, context: StopReplyContext): string {
   }
 }
 
+/** As gdbserver writes them: two digits, but only where no process follows. lldb always wants two. */
+function endText(code: number, pid: number, { multiprocess, isLldb }: Client): string {
+  if (!multiprocess) return byte(code);
+  return `${isLldb ? byte(code) : code.toString(16)};process:${pid.toString(16)}`;
+}
+
 function threadStop(event: StopEvent, thread: ThreadId, context: StopReplyContext): string {
   const { target, settings } = context;
   const signal = byte(toGdbSignal(signalOf(event)));
@@ -46,6 +51,7 @@ function threadStop(event: StopEvent, thread: ThreadId, context: StopReplyContex
   const parts = [reason(event, context), expedited(thread, target)];
   if (!settings.disabled?.has('Tthread')) parts.push(`thread:${formatThreadId(thread, context.client.multiprocess)};`);
   if (info !== undefined) parts.push(`core:${info.core.toString(16)};`);
+  if (context.client.listsThreads) parts.push(lldbKeys(event, thread, target, context.client.multiprocess));
   return `T${signal}${parts.join('')}`;
 }
 

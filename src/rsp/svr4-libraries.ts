@@ -43,6 +43,11 @@ export function svr4LibraryList(target: Target, pid: Pid, from: LibraryListStart
   return list.document();
 }
 
+/** Where the address of struct r_debug stands, the value of DT_DEBUG: what lldb asks for; undefined: the program has no dynamic section. */
+export function addressOfRDebugPointer(target: Target, pid: Pid): bigint | undefined {
+  return findDebugEntry(new GuestReader(target, pid), target.auxv(pid))?.place;
+}
+
 /** Little-endian reads that say undefined when memory is not there. */
 class GuestReader {
   constructor(
@@ -70,13 +75,21 @@ class GuestReader {
 
 /** Address of struct r_debug; 0 while the dynamic linker has not set it. */
 function findRDebug(memory: GuestReader, auxv: Uint8Array | undefined): bigint | undefined {
+  return findDebugEntry(memory, auxv)?.value;
+}
+
+function findDebugEntry(
+  memory: GuestReader,
+  auxv: Uint8Array | undefined,
+): { place: bigint; value: bigint } | undefined {
   const dynamic = auxv && findDynamic(memory, auxv);
   if (dynamic === undefined) return undefined;
   for (let i = 0; i < MAX_DYNAMIC; i++) {
-    const entry = memory.bytes(dynamic + BigInt(16 * i), 16);
+    const at = dynamic + BigInt(16 * i);
+    const entry = memory.bytes(at, 16);
     const tag = entry?.readBigUInt64LE(0);
-    if (tag === undefined || tag === DT_NULL) return undefined;
-    if (tag === DT_DEBUG) return entry?.readBigUInt64LE(8);
+    if (entry === undefined || tag === DT_NULL) return undefined;
+    if (tag === DT_DEBUG) return { place: at + 8n, value: entry.readBigUInt64LE(8) };
   }
   return undefined;
 }

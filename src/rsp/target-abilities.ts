@@ -150,6 +150,40 @@ export interface OsTable {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** A range of addresses of one kind: a mapping, or a gap between mappings. */
+export interface MemoryRegion {
+  readonly start: bigint;
+  /** First address behind it, at most 2^64. */
+  readonly end: bigint;
+  /** Of a mapping: `r`, `w` and `x` as far as they are allowed. Undefined: a gap. */
+  readonly permissions?: string;
+  /** As /proc/PID/maps shows it; empty for anonymous memory. */
+  readonly name?: string;
+}
+
+export interface MemoryMap {
+  /** Every address lies in a region; undefined: there is no such process. */
+  region(pid: Pid, address: bigint): MemoryRegion | undefined;
+  /** Maps zeroed memory for the debugger's own use in the program. */
+  allocate(pid: Pid, size: number, permissions: string): { readonly address: bigint } | Rejected;
+  /** Gives back what `allocate` gave. */
+  release(pid: Pid, address: bigint): Rejected | undefined;
+}
+
+/** Who a process is. Ids are the guest's. */
+export interface ProcessIdentity {
+  readonly parent: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly euid: number;
+  readonly egid: number;
+}
+
+export interface Identities {
+  of(pid: Pid): ProcessIdentity | undefined;
+  readonly hostname: string;
+}
+
 export interface OsData {
   /** Names of the tables with one sentence each. */
   readonly tables: readonly { readonly name: string; readonly title: string; readonly description: string }[];

@@ -2,7 +2,9 @@
  * target.xml out of the register rows: one self-contained document, features and types as gdbserver sends them for x86-64 Linux
  * (gdb manual, "Target Description Format"; features "i386 Features"). gdb lays out `g` by it, so it must follow the same rows.
  */
+
 import type { RegisterFeature, RegisterRow } from '../register-set.js';
+import { lldbAttributes } from './lldb-registers.js';
 
 const EFLAGS = [
   ['CF', 0], ['', 1], ['PF', 2], ['AF', 4], ['ZF', 6], ['SF', 7], ['TF', 8], ['IF', 9], ['DF', 10], ['OF', 11], ['NT', 14], ['RF', 16],
@@ -35,14 +37,16 @@ const TYPES: Record<RegisterFeature, readonly string[]> = {
   avx: [],
 };
 
-export function targetDescription(rows: readonly RegisterRow[]): string {
+/** `forLldb`: with what lldb asks of each register; gdb would read it to no purpose. */
+export function targetDescription(rows: readonly RegisterRow[], forLldb = false): string {
+  const attributes = forLldb ? lldbAttributes : (): string => '';
   return [
     '<?xml version="1.0"?>',
     '<!DOCTYPE target SYSTEM "gdb-target.dtd">',
     '<target>',
     '  <architecture>i386:x86-64</architecture>',
     '  <osabi>GNU/Linux</osabi>',
-    ...featuresOf(rows).flatMap((name) => feature(name, rows)),
+    ...featuresOf(rows).flatMap((name) => feature(name, rows, attributes)),
     '</target>',
     '',
   ].join('\n');
@@ -55,15 +59,19 @@ function featuresOf(rows: readonly RegisterRow[]): readonly RegisterFeature[] {
   return names;
 }
 
-function feature(name: RegisterFeature, rows: readonly RegisterRow[]): readonly string[] {
-  const registers = rows.filter((row) => row.feature === name).map(register);
+function feature(
+  name: RegisterFeature,
+  rows: readonly RegisterRow[],
+  attributes: (row: RegisterRow) => string,
+): readonly string[] {
+  const registers = rows.filter((row) => row.feature === name).map((row) => register(row, attributes(row)));
   const lines = [...TYPES[name], ...registers].map((line) => `    ${line}`);
   return [`  <feature name="org.gnu.gdb.i386.${name}">`, ...lines, '  </feature>'];
 }
 
-function register({ name, bits, type, number, group }: RegisterRow): string {
+function register({ name, bits, type, number, group }: RegisterRow, attributes: string): string {
   const ofGroup = group === undefined ? '' : ` group="${group}"`;
-  return `<reg name="${name}" bitsize="${bits}" type="${type}" regnum="${number}"${ofGroup}/>`;
+  return `<reg name="${name}" bitsize="${bits}" type="${type}" regnum="${number}"${ofGroup}${attributes}/>`;
 }
 
 function flags(id: string, fields: readonly (readonly [name: string, bit: number])[]): readonly string[] {

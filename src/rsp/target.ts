@@ -12,7 +12,9 @@ import type {
   Breakpoints,
   EventReports,
   HostIo,
+  Identities,
   Launcher,
+  MemoryMap,
   NonStop,
   OsData,
   SigInfoAccess,
@@ -68,6 +70,8 @@ export interface Target extends GuestState {
   readonly nonStop?: NonStop;
   readonly threadLocal?: ThreadLocalStorage;
   readonly osData?: OsData;
+  readonly memoryMap?: MemoryMap;
+  readonly identities?: Identities;
   readonly tracing?: TraceRecorder;
 }
 

@@ -170,6 +170,15 @@ describe('running in all-stop mode', () => {
     expect(conversation.raw('\x03')).toEqual({ sent: [], actions: [] });
   });
 
+  test('a break of lldb that crosses a stop reply is forgotten', () => {
+    const conversation = Conversation.open('');
+    conversation.ask('QThreadSuffixSupported');
+    conversation.ask('vCont;c');
+    conversation.session.stopped({ kind: 'stepped', thread: MAIN });
+    conversation.raw('\x03');
+    expect(conversation.raw(frame('vCont;c')).actions.map(({ kind }) => kind)).toEqual(['resume']);
+  });
+
   test('the program’s output goes to the console, and only then', () => {
     const conversation = running();
     expect(answer(conversation.session.output(Buffer.from('hi\n'))).sent).toEqual(['O68690a']);

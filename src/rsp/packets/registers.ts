@@ -5,10 +5,19 @@ import { type PacketContext, type PacketRow, refusesWrite } from '../packet.js';
 import type { PacketCursor } from '../packet-cursor.js';
 import type { Reply } from '../reply.js';
 import type { Target } from '../target.js';
-import type { ThreadId } from '../thread-id.js';
+import { readThreadSelector, selects, type ThreadId } from '../thread-id.js';
 
 /** The widest register has 16 bytes. */
 const MAX_BYTES = 16;
+
+/** `;thread:ID;` behind the arguments names whom a packet is about (lldb, `QThreadSuffixSupported`); without it the chosen thread. */
+export function readThreadSuffix(args: PacketCursor, context: PacketContext): ThreadId | undefined {
+  if (!args.optional(';')) return context.currentThread();
+  if (!args.keyword('thread:')) args.malformed('no thread:');
+  const selector = readThreadSelector(args);
+  args.optional(';');
+  return context.target.threads().find((thread) => selects(selector, thread));
+}
 
 function appendRegister(reply: Reply, view: PacketContext['view'], thread: ThreadId, row: RegisterRow): void {
   const value = new Uint8Array(row.bits / 8);
@@ -18,8 +27,8 @@ function appendRegister(reply: Reply, view: PacketContext['view'], thread: Threa
 
 /** `g` – every register; `xx` for each byte that is not available. */
 function readAll(args: PacketCursor, reply: Reply, context: PacketContext): void {
+  const thread = readThreadSuffix(args, context);
   args.end();
-  const thread = context.currentThread();
   if (thread === undefined) return reply.error(ESRCH);
   const { view } = context;
   for (const row of context.target.registers(thread.pid)) appendRegister(reply, view, thread, row);
@@ -31,10 +40,15 @@ function readAll(args: PacketCursor, reply: Reply, context: PacketContext): void
  */
 function writeAll(args: PacketCursor, reply: Reply, context: PacketContext): void {
   const values = args.hexBytes();
+  const thread = readThreadSuffix(args, context);
   args.end();
   if (refusesWrite(context, reply)) return;
-  const thread = context.currentThread();
   if (thread === undefined) return reply.error(ESRCH);
+  writeRegisters(thread, values, reply, context);
+}
+
+/** What `g` said, back. */
+export function writeRegisters(thread: ThreadId, values: Uint8Array, reply: Reply, context: PacketContext): void {
   const rows = context.target.registers(thread.pid);
   if (values.length !== rows.reduce((sum, { bits }) => sum + bits / 8, 0)) return reply.error(EINVAL);
   let at = 0;
@@ -56,8 +70,8 @@ function holds(target: Target, thread: ThreadId, row: RegisterRow, value: Uint8A
 /** `p NUMBER` – one register. */
 function readOne(args: PacketCursor, reply: Reply, context: PacketContext): void {
   const number = args.number();
+  const thread = readThreadSuffix(args, context);
   args.end();
-  const thread = context.currentThread();
   if (thread === undefined) return reply.error(ESRCH);
   const row = context.target.registers(thread.pid)[number];
   if (row === undefined) return reply.error(EINVAL);
@@ -69,9 +83,9 @@ function writeOne(args: PacketCursor, reply: Reply, context: PacketContext): voi
   const number = args.number();
   args.expect('=');
   const value = args.hexBytes();
+  const thread = readThreadSuffix(args, context);
   args.end();
   if (refusesWrite(context, reply)) return;
-  const thread = context.currentThread();
   if (thread === undefined) return reply.error(ESRCH);
   const row = context.target.registers(thread.pid)[number];
   if (row === undefined || value.length !== row.bits / 8) return reply.error(EINVAL);

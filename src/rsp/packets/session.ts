@@ -64,12 +64,13 @@ function detach(args: PacketCursor, reply: Reply, context: PacketContext): void 
   if (!client.extended) context.emit({ kind: 'exit', reason: 'detached' });
 }
 
-/** `k` – kill everything, without a reply; the end of a server that is not in extended mode. */
+/** `k` – kill everything, without a reply but to lldb, which waits for one; the end of a server that is not in extended mode. */
 function killAll(args: PacketCursor, reply: Reply, context: PacketContext): void {
   args.end();
   for (const { pid } of context.target.processes()) context.target.kill(pid);
   context.forgetStops();
-  reply.later();
+  if (context.client.isLldb) reply.text('X09');
+  else reply.later();
   if (!context.client.extended) context.emit({ kind: 'exit', reason: 'killed' });
 }
 

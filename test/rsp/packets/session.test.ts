@@ -14,7 +14,7 @@ describe('qSupported', () => {
         'vfork-events+', 'exec-events+', 'no-resumed+', 'QDisableRandomization+', 'QStartupWithShell+', 'QEnvironmentHexEncoded+',
         'QEnvironmentReset+', 'QEnvironmentUnset+', 'QSetWorkingDir+', 'qXfer:features:read+', 'qXfer:auxv:read+', 'qXfer:exec-file:read+',
         'qXfer:libraries-svr4:read+', 'augmented-libraries-svr4-read+', 'qXfer:threads:read+', 'qXfer:siginfo:read+', 'qXfer:siginfo:write+',
-        'qXfer:osdata:read+',
+        'qXfer:osdata:read+', 'QThreadSuffixSupported+', 'QListThreadsInStopReply+', 'binary-upload+',
       ].toSorted(),
     ); // biome-ignore format: a list
   });
@@ -24,6 +24,7 @@ describe('qSupported', () => {
       [
         'PacketSize=20000', 'QStartNoAckMode+', 'multiprocess+', 'vContSupported+', 'qXfer:features:read+', 'qXfer:auxv:read+',
         'qXfer:exec-file:read+', 'qXfer:libraries-svr4:read+', 'augmented-libraries-svr4-read+', 'qXfer:threads:read+',
+        'QThreadSuffixSupported+', 'QListThreadsInStopReply+', 'binary-upload+',
       ].toSorted(),
     ); // biome-ignore format: a list
   });

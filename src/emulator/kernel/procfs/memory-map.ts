@@ -27,7 +27,7 @@ function permissions(vma: Vma): string {
   return bits.join('') + (isPrivate(vma) ? 'p' : 's');
 }
 
-function nameOf({ pages, name }: Vma): string {
+export function nameOf({ pages, name }: Vma): string {
   if (pages === undefined) return name;
   return (pages.file?.path ?? SHARED_NAME).replaceAll('\n', '\\012');
 }
