@@ -29,6 +29,8 @@ export interface MachineOptions {
   readonly network: boolean;
   /** Sleeping takes no time of the host: the virtual clock jumps. */
   readonly fastSleep: boolean;
+  /** Translated code decides about hits of probes where it can. */
+  readonly inlineHooks: boolean;
 }
 
 export const DEFAULT_MACHINE: MachineOptions = {
@@ -43,6 +45,7 @@ export const DEFAULT_MACHINE: MachineOptions = {
   root: undefined,
   network: true,
   fastSleep: false,
+  inlineHooks: true,
 };
 
 /** `sidestep run`. */

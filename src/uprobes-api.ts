@@ -37,6 +37,7 @@ export { GPR, REGISTERS } from './register-set.js';
 export type { Pid, Tid } from './types.js';
 export { METHODS, type Method } from './uprobes/arch.js';
 export { DEFAULT_OPTIONS, type EngineOptions } from './uprobes/core.js';
+export { Counter } from './uprobes/counter.js';
 export { type Breakpoint, UprobeEngine } from './uprobes/engine.js';
 export type * from './uprobes/port.js';
 export { isProbeError, type ProbeError, type ProbeErrorName } from './uprobes/probe-error.js';

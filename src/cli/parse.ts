@@ -49,6 +49,7 @@ interface Parsed {
   root?: string;
   network: boolean;
   fastSleep?: boolean;
+  inline: boolean;
   stats?: boolean;
   logLevel: LogLevel;
   logFile?: string;
@@ -144,6 +145,7 @@ function addMachineOptions(command: Command): Command {
     .option('--root <DIR>', 'confine the program to this tree')
     .option('--no-network', 'no sockets to the outside')
     .option('--fast-sleep', 'sleeping takes no time')
+    .option('--no-inline', 'breakpoints and probes leave translated code at every hit: slow, and otherwise the same')
     .option('--disable-randomization', 'fixed addresses for the program', true)
     .option('--no-disable-randomization', 'random addresses, from the seed')
     .option('--stats', 'print counts to stderr at the end')
@@ -212,6 +214,7 @@ function machineOptions(parsed: Parsed): MachineOptions {
     root: parsed.root,
     network: parsed.network,
     fastSleep: parsed.fastSleep ?? false,
+    inlineHooks: parsed.inline,
   };
 }
 

@@ -24,6 +24,10 @@ export const STATE = {
   ACCESS_COUNT: 944,
   /** Physical address of the interpreter's record of the instruction that could not complete, after an exit that refunds it; 0: unknown. */
   RESUME: 948,
+  /** i32, not 0: something is unfinished with the thread, so that its hits are not for translated code to decide. */
+  UNFINISHED: 952,
+  /** i64: where a decider found nothing in the TLB; 0: it did not look in vain. */
+  DECIDER_MISS: 960,
   /** Interpreter temporaries: 16 bytes each. */
   TEMPS: 1024,
   /** Scratch of IR subroutines. */

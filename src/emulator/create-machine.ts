@@ -2,6 +2,7 @@
 import type { CpuState } from './cpu-state.js';
 import type { Tier } from './execution/tiering.js';
 import { Execution } from './execution.js';
+import type { CodeHook } from './executor.js';
 import type { HelperEnvironment } from './guest-arch.js';
 import type { Host } from './host/host.js';
 import { Executables } from './kernel/file/executables.js';
@@ -43,7 +44,8 @@ export function createMachine({ host, tier, epoch = host.inputs.epoch, ...config
     tsc: BigInt(machine.timestamp(cpu)),
     model: config.cpu,
   });
-  const execution = new Execution({ physical, arch: x86, model: config.cpu, environment, tier });
+  const askHook = (cpu: CpuState, hook: CodeHook): number => machine.askHook(cpu, hook);
+  const execution = new Execution({ physical, arch: x86, model: config.cpu, environment, askHook, tier });
   memory.listener = execution;
   const machine = new Machine({
     config: { ...config, epoch, limits: defaultLimits(), hostname: host.inputs.hostname },

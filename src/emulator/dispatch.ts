@@ -49,7 +49,7 @@ function watch(machine: Machine, thread: Thread, hits: readonly WatchHit[]): voi
 }
 
 function breakpoint(machine: Machine, thread: Thread): void {
-  const answer = machine.hooks.breakpoint(thread);
+  const answer = machine.takeHookAnswer() ?? machine.hooks.breakpoint(thread);
   if (answer === 'resume' || answer === 'park') return;
   if (answer === 'stop') return machine.postStop({ kind: 'breakpoint', thread });
   if (answer !== 'program') return handleExit(machine, thread, answer);

@@ -6,14 +6,16 @@ import { log } from '../log.js';
 import { SLOT } from '../register-set.js';
 import { type CpuState, STATE } from './cpu-state.js';
 import type { Block } from './execution/block.js';
+import { CodeHooks } from './execution/code-hooks.js';
 import { CodeStore } from './execution/code-store.js';
-import { Fetcher, type FetchFault } from './execution/fetch.js';
+import { Fetcher, type FetchFault, sameBytes } from './execution/fetch.js';
+import type { CodeRange } from './execution/region-store.js';
 import { createRuntime, type Runtime } from './execution/runtime.js';
 import { SlowLane } from './execution/slow-lane.js';
 import { SpaceCode } from './execution/space-code.js';
 import { type CodeSource, type Tier, Tiering } from './execution/tiering.js';
-import type { CodeListener, ExecutionSpace, Executor, Exit, PageFault } from './executor.js';
-import type { GuestArch, HelperEnvironment, Model } from './guest-arch.js';
+import type { CodeHook, CodeListener, ExecutionSpace, Executor, Exit, PageFault } from './executor.js';
+import type { GuestArch, HelperEnvironment, Lifted, Model } from './guest-arch.js';
 import { InterpreterEncoder } from './interp/encode.js';
 import { RECORD_BYTES } from './interp/opcodes.js';
 import type { IrBlock } from './ir/ir.js';
@@ -28,6 +30,11 @@ export interface ExecutionConfig {
   readonly model?: Model;
   /** What a helper instruction (CPUID, RDTSC) sees when the thread of this CPU struct executes it. */
   readonly environment: (cpu: CpuState) => HelperEnvironment;
+  /**
+   * Asked about a hit of a hook, the CPU struct as between two instructions: 0 when it passes and nothing of the thread was changed, EXIT.ALONE when it
+   * passes otherwise, EXIT.BREAKPOINT to come back with that. Left out: there are no hooks.
+   */
+  readonly askHook?: (cpu: CpuState, hook: CodeHook) => number;
   /** `auto` if not given. */
   readonly tier?: Tier;
   /** Executions of a block until tier `auto` compiles it; tiering's choice if not given. */
@@ -58,6 +65,7 @@ const BREAKPOINT_EXIT: Exit = { kind: 'breakpoint' };
 type Next = number | Exit;
 
 export class Execution implements Executor<ExecutionSpace>, CodeListener {
+  readonly hooks: CodeHooks;
   private readonly physical: PhysicalMemory;
   private readonly arch: GuestArch;
   private readonly runtime: Runtime;
@@ -75,12 +83,19 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   /** Where fuel ran out last. */
   private endedAt = -1;
   private readonly model: Model;
+  /** What a run is about while it is under way. */
+  private cpu: CpuState | undefined;
+  private code: SpaceCode | undefined;
+  /** Of the hit that was asked for last. */
+  private asked: CodeHook | undefined;
 
   constructor(private readonly config: ExecutionConfig) {
     this.physical = config.physical;
     this.arch = config.arch;
     this.model = config.model ?? 'base';
-    this.runtime = createRuntime(config.arch, config.physical);
+    this.hooks = new CodeHooks(config.physical);
+    const askHook = (_cpu: number, number: number): number => this.ask(this.hooks.at(number));
+    this.runtime = createRuntime(config.arch, config.physical, { deciders: this.hooks.table, askHook });
     this.store = new CodeStore(
       new InterpreterEncoder(config.physical, config.arch.subroutines, this.runtime.subroutine),
     );
@@ -91,7 +106,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
       physical: config.physical,
       irAt: (code, ip, lift) => this.irAt(code, ip, lift),
       lastTarget: (code, ip) => this.lastTarget(code, ip),
-      isThere: (space, { ip, bytes }) => this.isThere(space, ip, bytes),
+      isThere: (space, range) => this.isThere(space, range),
       cool: (code, ip, executions) => this.cool(code, ip, executions),
       mark: (space, { ip, end }) => this.fetcher.markCode(space, ip, end),
     };
@@ -114,6 +129,8 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     cpu.setInt(STATE.JUMP_CACHE, space.area + SPACE_JUMP_CACHE);
     cpu.setInt(STATE.FUEL, fuel);
     this.missCount = 0;
+    this.cpu = cpu;
+    this.code = code;
     if (fuel > 1) this.tiering.compileWaiting();
     if (this.arch.stepsItself(cpu)) return this.stepItself(cpu, code);
     let next = fuel === 1 ? this.single(cpu, code) : this.begin(cpu, code);
@@ -126,17 +143,28 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     return next;
   }
 
+  /** Guest code of the present run asks about a hit. Code that is void by now may go on no further than its instruction. */
+  private ask(hook: CodeHook): number {
+    const { cpu, code } = this;
+    if (cpu === undefined || code === undefined || this.config.askHook === undefined)
+      throw new Error('a hook without a run');
+    this.asked = hook;
+    const { version } = code;
+    const kind = this.config.askHook(cpu, hook);
+    return kind === 0 && code.version !== version ? EXIT.ALONE : kind;
+  }
+
   /** One instruction, and the trap behind it. */
   private stepItself(cpu: CpuState, code: SpaceCode): Exit {
-    const exit = this.one(cpu, code);
+    const exit = this.one(cpu, code, this.single(cpu, code));
     return exit.kind === 'fuel' ? this.fault(this.arch.stepTrap(cpu)) : exit;
   }
 
-  /** Runs one instruction of what the fuel allows. */
-  private one(cpu: CpuState, code: SpaceCode): Exit {
+  /** Runs one instruction of what the fuel allows. `first`: its code. */
+  private one(cpu: CpuState, code: SpaceCode, first: Next): Exit {
     const fuel = cpu.int(STATE.FUEL);
     cpu.setInt(STATE.FUEL, 1);
-    let next = this.single(cpu, code);
+    let next = first;
     while (typeof next === 'number') {
       next = cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.serve(cpu, code, this.runtime.run(cpu.base, next));
     }
@@ -185,6 +213,10 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
       case EXIT.HOT:
         this.tiering.hot(code, cpu.rip);
         return cpu.int(STATE.EXIT_INFO) + RECORD_BYTES;
+      case EXIT.PASSED:
+        return this.original(cpu, code, code.space.hookAt(cpu.rip));
+      case EXIT.ALONE:
+        return this.one(cpu, code, this.original(cpu, code, this.asked));
       case EXIT.SYSCALL:
         return SYSCALL_EXIT;
       case EXIT.BREAKPOINT:
@@ -246,25 +278,48 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     if (known !== undefined) return known;
     if (!isUser(cpu, SLOT.RIP)) return this.fetchFault(cpu, code, { why: 'unmapped', address: ip });
     // Decided before the fetch: a breakpoint may sit where nothing can be executed.
-    if (code.space.hasSwbp(ip)) return BREAKPOINT_EXIT;
+    const breaks = code.space.hasSwbp(ip);
+    if (breaks && (single || code.space.hookAt(ip) === undefined)) return BREAKPOINT_EXIT;
     const found = this.findOrLift(code, ip, single);
-    if ('why' in found) return this.fetchFault(cpu, code, found);
+    if ('why' in found) return breaks ? BREAKPOINT_EXIT : this.fetchFault(cpu, code, found);
     code.add(found);
+    return found;
+  }
+
+  /** The code of the instruction at ip, whatever hook stands in front of it: it has passed. */
+  private original(cpu: CpuState, code: SpaceCode, hook: CodeHook | undefined): Next {
+    const block = this.originalBlock(cpu, code, hook);
+    return 'kind' in block ? block : block.code;
+  }
+
+  private originalBlock(cpu: CpuState, code: SpaceCode, hook = code.space.hookAt(cpu.rip)): Block | Exit {
+    if (hook === undefined) return this.blockAt(cpu, code, true);
+    const ip = cpu.rip;
+    const known = code.findOriginal(ip);
+    if (known !== undefined) return known;
+    const found =
+      this.store.find({ ip, single: true }, ({ bytes }) => sameBytes(bytes, hook.bytes)) ??
+      this.addLifted(this.arch.lift(hook.bytes, ip, { limit: 1, model: this.model }), true);
+    if (found === undefined) throw new Error(`no instruction behind the hook at ${ip.toString(16)}`);
+    this.fetcher.markCode(code.space, ip, found.end);
+    code.addOriginal(found);
     return found;
   }
 
   private irAt(code: SpaceCode, ip: number, lift: boolean): IrBlock | undefined {
     const known = code.find(ip, false);
     if (known !== undefined) return this.irOf(known);
-    if (!lift || ip < 0 || ip >= USER_END || code.space.hasSwbp(ip)) return undefined;
+    if (!lift || ip < 0 || ip >= USER_END) return undefined;
+    if (code.space.hasSwbp(ip) && code.space.hookAt(ip) === undefined) return undefined;
     const found = this.findOrLift(code, ip, false);
     if ('why' in found) return undefined;
     code.add(found);
     return this.irOf(found);
   }
 
-  private irOf({ ip, bytes }: Block): IrBlock {
-    const lifted = this.arch.lift(bytes, ip, { limit: BLOCK_LIMIT, model: this.model });
+  private irOf({ ip, bytes, hooks }: Block): IrBlock {
+    const hookAt = (address: number): CodeHook | undefined => hooks.find((one) => one.ip === address)?.hook;
+    const lifted = this.arch.lift(bytes, ip, { limit: BLOCK_LIMIT, model: this.model, hookAt });
     if (lifted.kind !== 'block') throw new Error(`the block at ${ip.toString(16)} cannot be lifted again`);
     return lifted.block;
   }
@@ -279,15 +334,15 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     if (block !== undefined && block.start !== block.code) this.store.setCounter(block, executions);
   }
 
-  private isThere(space: ExecutionSpace, ip: number, bytes: Uint8Array): boolean {
-    const head = this.fetcher.page(space, ip);
-    return !('why' in head) && this.fetcher.holds(space, ip, head, bytes);
+  private isThere(space: ExecutionSpace, range: CodeRange): boolean {
+    const head = this.fetcher.page(space, range.ip);
+    return !('why' in head) && this.fetcher.holds(space, head, range);
   }
 
   private findOrLift({ space }: SpaceCode, ip: number, single: boolean): Block | FetchFault {
     const head = this.fetcher.page(space, ip);
     if ('why' in head) return head;
-    const known = this.store.find(ip, single, (bytes) => this.fetcher.holds(space, ip, head, bytes));
+    const known = this.store.find({ ip, single }, (block) => this.fetcher.holds(space, head, block));
     const block = known ?? this.lift(space, ip, head, single);
     if (!('why' in block)) this.fetcher.markCode(space, block.ip, block.end);
     return block;
@@ -295,15 +350,19 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   private lift(space: ExecutionSpace, ip: number, head: Uint8Array, single: boolean): Block | FetchFault {
     const { model } = this;
-    const options = { limit: single ? 1 : BLOCK_LIMIT, model };
-    let lifted = this.arch.lift(head, ip, options);
-    if (lifted.kind === 'truncated') {
-      const joined = this.fetcher.acrossBorder(space, ip, head);
-      if ('why' in joined) return joined;
-      lifted = this.arch.lift(joined, ip, { limit: 1, model });
-    }
-    if (lifted.kind === 'truncated')
-      throw new Error(`no instruction ends within ${head.length} bytes at ${ip.toString(16)}`);
+    const options = { model, hookAt: (address: number) => space.hookAt(address) };
+    const inPage = this.addLifted(this.arch.lift(head, ip, { ...options, limit: single ? 1 : BLOCK_LIMIT }), single);
+    if (inPage !== undefined) return inPage;
+    const joined = this.fetcher.acrossBorder(space, ip, head);
+    if ('why' in joined) return joined;
+    const across = this.addLifted(this.arch.lift(joined, ip, { ...options, limit: 1 }), single);
+    if (across === undefined) throw new Error(`no instruction ends within ${head.length} bytes at ${ip.toString(16)}`);
+    return across;
+  }
+
+  /** undefined: the bytes ended within the first instruction. */
+  private addLifted(lifted: Lifted, single: boolean): Block | undefined {
+    if (lifted.kind === 'truncated') return undefined;
     return this.store.add(lifted.block, single, single ? 0 : this.tiering.hotAfter);
   }
 
@@ -332,7 +391,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   private exception(cpu: CpuState, code: SpaceCode, vector: number): Exit {
     if (vector === FAULT.BEGIN_STEPPING) {
-      const exit = this.one(cpu, code);
+      const exit = this.one(cpu, code, this.original(cpu, code, code.space.hookAt(cpu.rip)));
       return exit.kind === 'fuel' ? this.stepItself(cpu, code) : exit;
     }
     if (vector === FAULT.INVALID_OPCODE) this.explain(cpu, code);
@@ -342,7 +401,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   /** One warning for each instruction that real processors know and this one does not. */
   private explain(cpu: CpuState, code: SpaceCode): void {
-    const block = this.blockAt(cpu, code, true);
+    const block = this.originalBlock(cpu, code);
     if ('kind' in block) return;
     const { text, unsupported } = this.arch.explainUndefined(block.bytes, block.ip);
     if (!unsupported || this.warned.has(text)) return;
@@ -352,7 +411,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   /** Moves ip behind the instruction, which has been done elsewhere. */
   private retire(cpu: CpuState, code: SpaceCode): void {
-    const block = this.blockAt(cpu, code, true);
+    const block = this.originalBlock(cpu, code);
     if ('kind' in block) throw new Error(`no code at ${cpu.rip.toString(16)}, which has just run`);
     cpu.rip = block.end;
     cpu.setInt(STATE.FUEL, cpu.int(STATE.FUEL) - 1);
@@ -402,7 +461,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   /** Runs one instruction in the logging interpreter, for accesses that must be seen or that the TLB cannot hold together. */
   private slowly(cpu: CpuState, code: SpaceCode): Next {
-    const block = this.blockAt(cpu, code, true);
+    const block = this.originalBlock(cpu, code);
     if ('kind' in block) return block;
     const { kind, hits, fault, retired } = this.slowLane.run(cpu, code.space, block.code, () =>
       this.fillMiss(cpu, code),

@@ -2,6 +2,7 @@
  * What the scheduler needs of execution (execution.ts implements it): run guest code of one thread until it has to come back.
  */
 import type { CpuState } from './cpu-state.js';
+import type { CodeHooks } from './execution/code-hooks.js';
 import type { FaultSignal } from './stop.js';
 
 /** An access that a watchpoint saw. The instruction has retired. */
@@ -28,6 +29,28 @@ export type Exit =
 export type PageFault = 'unmapped' | 'denied' | 'beyond-file' | 'out-of-memory';
 
 /**
+ * The inline hook of the probe engine at one instruction: translated code asks whenever it is about to execute it, in place of the int3. Compared by
+ * identity: code that was translated with a hook is found again with the same one.
+ */
+export interface CodeHook {
+  /** The instruction, as the program has it. */
+  readonly bytes: Uint8Array;
+  /** Its place among the machine's hooks, and of its first count (HOOK_COUNTS in memory/layout.ts). */
+  readonly number: number;
+  /** What translated code can decide without asking; undefined: nothing. */
+  readonly decider: Decider | undefined;
+}
+
+/** A WebAssembly function (cpu: i32, number: i32) -> i32: 0 when the hit passes, which it has then counted; otherwise the hit has to be asked for. */
+export interface Decider {
+  readonly code: WebAssembly.ExportValue;
+  /** In the interpreter's table of deciders, from 1 on. */
+  readonly slot: number;
+  /** Slots of the CPU struct (64 bits each) that it reads. */
+  readonly reads: readonly number[];
+}
+
+/**
  * The address space as execution knows it (memory/address-space.ts implements it): its TLB area and what fills it.
  *
  * Rare things are seen because they have no lasting TLB entry: a page that is watched, that holds translated code (writes), or that is shared with a
@@ -48,6 +71,8 @@ export interface ExecutionSpace {
   fetch(address: number): number | PageFault;
   /** An int3 of the probe engine is at this address. It is hit whether or not the page is executable. */
   hasSwbp(address: number): boolean;
+  /** The hook that stands for the int3 there. Only where `hasSwbp`. */
+  hookAt(address: number): CodeHook | undefined;
   /** These bytes have been translated: whoever changes them, by whatever mapping, has to tell the CodeListener. Both ends lie in one page. */
   markCode(from: number, to: number): void;
 }
@@ -68,6 +93,8 @@ export interface CodeListener {
 }
 
 export interface Executor<Space extends ExecutionSpace = ExecutionSpace> {
+  /** Where hooks for it are made; absent: it has none. */
+  readonly hooks?: CodeHooks;
   /**
    * Runs at most `fuel` (1 or more) instructions. What is left is in STATE.FUEL of the CPU struct: zero after `fuel`, at least one after an exit whose
    * instruction has not retired.

@@ -1,6 +1,6 @@
 /** What interpreter, code generator and execution need to know of a guest architecture. A second one would be a second folder and a value of this type. */
 import type { CpuState } from './cpu-state.js';
-import type { PageFault } from './executor.js';
+import type { CodeHook, PageFault } from './executor.js';
 import type { IrBlock } from './ir/ir.js';
 import type { Subroutine } from './ir/subroutine.js';
 import type { FaultSignal } from './stop.js';
@@ -50,6 +50,8 @@ export interface LiftOptions {
   readonly limit: number;
   /** Instructions that the model has not are undefined. Left out: `base`. */
   readonly model?: Model;
+  /** The hook in place of a breakpoint instruction at this address. Left out: there are none. */
+  readonly hookAt?: (address: number) => CodeHook | undefined;
 }
 
 export interface GuestArch {

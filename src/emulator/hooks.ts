@@ -2,7 +2,7 @@
  * What the emulator reports while it runs, implemented by src/inferior.ts. Every hook runs synchronously between two guest instructions and
  * must not run guest code. A hook that answers `stop` makes the scheduler hold that thread and machine.run return the event.
  */
-import type { Exit, WatchHit } from './executor.js';
+import type { CodeHook, Exit, WatchHit } from './executor.js';
 import type { ExitStatus, Process } from './process.js';
 import type { SigInfo } from './signals.js';
 import type { Thread } from './thread.js';
@@ -25,6 +25,11 @@ export type SignalAnswer = 'deliver' | 'suppress' | 'stop';
 export interface MachineHooks {
   /** The fetch of an int3 (ip at it, nothing retired). */
   breakpoint(thread: Thread): BreakpointAnswer;
+  /**
+   * As `breakpoint`, asked from within translated code, which goes on with the instruction when the answer is `original`. Nothing is unfinished with the
+   * thread, and it is not displaced.
+   */
+  hook(thread: Thread, hook: CodeHook): BreakpointAnswer | 'original';
   /** Guest code of a thread that is `displaced` has come back: puts its ip where the program's own is, and says what that ended with. */
   settle(thread: Thread, exit: Exit): Exit;
   /** Only for processes with `traced` set; never for SIGKILL. */
@@ -85,6 +90,9 @@ export type RunResult =
 /** Hooks for a machine without a debugger: everything goes on, every int3 is the program's own. */
 export const NO_HOOKS: MachineHooks = {
   breakpoint: () => 'program',
+  hook: () => {
+    throw new Error('a hook without a probe engine');
+  },
   settle: (_thread, exit) => exit,
   signal: () => 'deliver',
   watch: () => 'go',

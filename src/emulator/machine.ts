@@ -7,9 +7,9 @@ import { Alarms } from './alarms.js';
 import { type Timespec, VirtualClock } from './clock.js';
 import { CpuState, STATE } from './cpu-state.js';
 import { Entropy } from './entropy.js';
-import type { Executor, Exit } from './executor.js';
+import type { CodeHook, Executor, Exit } from './executor.js';
 import type { GuestAbi } from './guest-abi.js';
-import { type MachineHooks, NO_HOOKS, type RunResult, type StopEvent } from './hooks.js';
+import { type BreakpointAnswer, type MachineHooks, NO_HOOKS, type RunResult, type StopEvent } from './hooks.js';
 import type { Host, HostSource } from './host/host.js';
 import { NO_HOST } from './host/no-host.js';
 import { Mounts } from './kernel/file/file-system.js';
@@ -32,6 +32,7 @@ import type { PhysicalMemory } from './memory/physical.js';
 import type { ExitStatus, Limit, Process, ProcessSpace } from './process.js';
 import type { ProgramLoader } from './program-loader.js';
 import { Scheduler } from './scheduler.js';
+import { EXIT } from './stop.js';
 import type { Thread } from './thread.js';
 
 /** Bytes that go through an intermediate buffer at a time. */
@@ -126,6 +127,7 @@ export class Machine {
   /** The virtual parent of the first process: no thread, never scheduled. Set by the first spawn. */
   root: Process | undefined;
 
+  private hookAnswer: BreakpointAnswer | undefined;
   private nextKey: WaitKey = 1;
   private nextPid: number;
   /** Threads asleep by key, in the order in which they fell asleep. */
@@ -172,6 +174,25 @@ export class Machine {
   /** The process ends with this status before any guest code runs again. */
   doom(process: Process, status: ExitStatus): void {
     this.scheduler.doom(process, status);
+  }
+
+  /** Translated code of the running thread has come to a hook: see ExecutionConfig.askHook. */
+  askHook(cpu: CpuState, hook: CodeHook): number {
+    const thread = this.scheduler.pause();
+    if (cpu.int(STATE.UNFINISHED) !== 0) return EXIT.BREAKPOINT;
+    if (thread.displaced) this.hooks.settle(thread, { kind: 'fuel' });
+    thread.touched = false;
+    const answer = this.hooks.hook(thread, hook);
+    if (answer === 'original') return thread.touched || this.scheduler.runIsOver(thread) ? EXIT.ALONE : 0;
+    this.hookAnswer = answer;
+    return EXIT.BREAKPOINT;
+  }
+
+  /** What a hook has answered, where the exit for its breakpoint is served. */
+  takeHookAnswer(): BreakpointAnswer | undefined {
+    const answer = this.hookAnswer;
+    this.hookAnswer = undefined;
+    return answer;
   }
 
   /** One instruction of the thread, counted, for the probe engine's step out of line. What its end means is the caller's business. */

@@ -28,6 +28,7 @@ export class Scheduler {
   private readonly doomed: Process[] = [];
   private stopRequested = false;
   private budget = 0;
+  private pauses = 0;
 
   constructor(private readonly machine: Machine) {}
 
@@ -169,11 +170,36 @@ export class Scheduler {
     const { cpu, process } = thread;
     this.fuelGiven = fuel;
     const exit = this.machine.execution.run(cpu, process.space, fuel);
-    const left = cpu.int(STATE.FUEL);
+    // Not `fuel`: a pause may have counted some of it.
+    const retired = this.fuelGiven - cpu.int(STATE.FUEL);
     this.fuelGiven = 0;
     cpu.setInt(STATE.FUEL, 0);
-    this.account(thread, fuel - left);
+    this.account(thread, retired);
     return thread.displaced ? this.machine.hooks.settle(thread, exit) : exit;
+  }
+
+  /** Guest code of the running thread asks something: what has retired so far is counted, as it would be had it come back. */
+  pause(): Thread {
+    const thread = this.current;
+    if (thread === undefined || this.fuelGiven === 0) throw new Error('nobody runs guest code');
+    const left = thread.cpu.int(STATE.FUEL);
+    const retired = this.fuelGiven - left;
+    this.fuelGiven = left;
+    this.account(thread, retired);
+    if (++this.pauses % PAUSES_IN_A_RUN === 0) this.endRun();
+    return thread;
+  }
+
+  /** Something has happened in a pause that is to be looked at before the thread goes on behind its instruction. */
+  runIsOver({ action, held, parked }: Thread): boolean {
+    return (
+      this.budget <= 0 ||
+      this.stopRequested ||
+      this.events.length > 0 ||
+      held ||
+      parked > 0 ||
+      action.kind !== 'continue'
+    );
   }
 
   private fuelFor(thread: Thread): number {
@@ -181,7 +207,9 @@ export class Scheduler {
     const { clock, alarms } = this.machine;
     const alarm = (alarms.first?.at ?? Number.POSITIVE_INFINITY) - clock.monotonic;
     const cpuTime = Math.min(thread.process.cpuDeadline - thread.process.retired, thread.cpuDeadline - thread.retired);
-    return Math.max(1, Math.min(thread.sliceLeft, this.budget, alarm, cpuTime, MAX_FUEL));
+    const fuel = Math.min(thread.sliceLeft, this.budget, alarm, cpuTime, MAX_FUEL);
+    // In a slot: its return jump has been taken back in advance, but what comes before it may use up the fuel (REP).
+    return Math.max(1, thread.displaced ? fuel - 1 : fuel);
   }
 
   /** `count` instructions have retired on behalf of the thread. */
@@ -250,6 +278,8 @@ export class Scheduler {
   }
 }
 
+/** They take as long as many instructions: after so many the caller of `run` gets its turn. */
+const PAUSES_IN_A_RUN = 4096;
 /** STATE.FUEL is an i32. */
 const MAX_FUEL = 0x7fff_ffff;
 

@@ -23,6 +23,10 @@ export const EXIT = {
   HELPER: 8,
   /** Compiled code cannot do this instruction here: interpret it. */
   INTERPRET: 9,
+  /** The same for an instruction whose hook has passed: without asking it again. */
+  PASSED: 10,
+  /** Its hook has passed, and what is known of code or registers may no longer hold: this instruction alone, then the run is over. */
+  ALONE: 11,
 } as const;
 
 /** Kinds of access, as bits. */

@@ -98,6 +98,8 @@ export class Thread {
   sleep = 0;
   /** The probe engine has sent it into a slot, from which it comes back by itself: its ip is not the program's. */
   displaced = false;
+  /** Its registers were written from outside since the flag was cleared: a hook wants to know. */
+  touched = false;
   /** RF is set: it faulted and has executed nothing since (SDM vol. 3B, 17.3.1.1). */
   resumeFlag = false;
 

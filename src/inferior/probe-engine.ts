@@ -4,6 +4,7 @@ import type { FrameUser, MappingObserver } from '../emulator/memory/machine-memo
 import type { Process } from '../emulator/process.js';
 import { type Rejected, rejected } from '../rsp/error-code.js';
 import { hex } from '../types.js';
+import { METHODS } from '../uprobes/arch.js';
 import type { EngineOptions } from '../uprobes/core.js';
 import { type Breakpoint, UprobeEngine } from '../uprobes/engine.js';
 import { isProbeError, type ProbeError } from '../uprobes/probe-error.js';
@@ -17,8 +18,13 @@ export interface BoundEngine {
   readonly hooks: ProbeHooks;
 }
 
-export function probeEngine(parts: PortParts): ProbeHooks {
-  return bindEngine(parts).hooks;
+/** What a machine's options say about the engine. */
+export function engineOptions({ inlineHooks }: { readonly inlineHooks: boolean }): Partial<EngineOptions> {
+  return inlineHooks ? {} : { methods: new Set(METHODS.filter((method) => method !== 'hook')) };
+}
+
+export function probeEngine(parts: PortParts, options: Partial<EngineOptions>): ProbeHooks {
+  return bindEngine(parts, options).hooks;
 }
 
 /** The machine's hooks are the caller's to set; its mappings are watched from now on. */
@@ -38,18 +44,24 @@ function hooksOf(port: UprobesPort, engine: UprobeEngine): ProbeHooks {
     plantStop(process, address, { conditions, commands }) {
       return planted(engine.setBreakpoint({ process: port.process(process), address, conditions, commands }));
     },
-    plantCollector(process, address, collect) {
-      const request = {
-        process: port.process(process),
-        address,
-        collect(thread: ThreadView): 'continue' {
-          collect(thread.own);
-          return 'continue';
-        },
-      };
-      return planted(engine.setCollector(request as Parameters<UprobeEngine['setCollector']>[0]));
+    plantCollector(process, address, { unless, collect }) {
+      return planted(
+        engine.setCollector({
+          process: port.process(process),
+          address,
+          ...(unless === undefined ? {} : { unless }),
+          collect(thread) {
+            collect((thread as ThreadView).own);
+            return 'continue';
+          },
+        }),
+      );
     },
     breakpoint: (thread) => engine.breakpoint(port.thread(thread)),
+    hook(thread) {
+      port.lendMissed(thread);
+      return engine.hook(port.thread(thread));
+    },
     settle: (thread, exit) => engine.settle(port.thread(thread), exit),
     resumed: (thread, how) => engine.resumed(port.thread(thread), how),
     forked(parent, child) {

@@ -16,14 +16,21 @@ export interface StopProbe {
   readonly commands: readonly AgentProgram[];
 }
 
+export interface Collector {
+  /** Where it is false, `collect` would do nothing. */
+  readonly unless?: AgentProgram | undefined;
+  /** Runs at each hit, before anything of the instruction is done. */
+  collect(thread: Thread): void;
+}
+
 export interface ProbeSites {
   plantStop(process: Process, address: number, probe: StopProbe): PlantedProbe | Rejected;
-  /** `collect` runs at each hit, before anything of the instruction is done. */
-  plantCollector(process: Process, address: number, collect: (thread: Thread) => void): PlantedProbe | Rejected;
+  plantCollector(process: Process, address: number, collector: Collector): PlantedProbe | Rejected;
 }
 
 export interface ProbeHooks extends ProbeSites {
   breakpoint(thread: Thread): BreakpointAnswer;
+  hook(thread: Thread): BreakpointAnswer | 'original';
   /** Guest code of a thread in a boosted slot has come back. */
   settle(thread: Thread, exit: Exit): Exit;
   resumed(thread: Thread, how: 'continue' | 'step'): void;

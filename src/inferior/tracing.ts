@@ -19,7 +19,10 @@ export class TraceSites implements TracepointSites {
   insert(site: TracepointSite): Rejected | undefined {
     const process: Process | undefined = this.debugged.get(site.pid)?.process;
     if (process === undefined) return rejected(ESRCH);
-    const probe = this.sites.plantCollector(process, Number(site.address), (thread) => this.hit(thread, site));
+    const probe = this.sites.plantCollector(process, Number(site.address), {
+      unless: site.condition,
+      collect: (thread) => this.hit(thread, site),
+    });
     if ('errno' in probe) return probe;
     this.planted.set(keyOf(site), probe);
     return undefined;

@@ -2,7 +2,8 @@
  * This emulator as the probe engine's host (uprobes/port.ts): one object per thread, process and address space, each a view of the machine's own.
  */
 import type { AgentMachine } from '../agent-expression/evaluate.js';
-import { CpuState } from '../emulator/cpu-state.js';
+import { CpuState, STATE } from '../emulator/cpu-state.js';
+import type { CodeHooks, Hook } from '../emulator/execution/code-hooks.js';
 import type { Machine } from '../emulator/machine.js';
 import { AddressSpace } from '../emulator/memory/address-space.js';
 import { PROT, VMA, type Vma } from '../emulator/memory/vma.js';
@@ -10,7 +11,7 @@ import type { Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
 import { REGISTERS, SLOT } from '../register-set.js';
 import { type Pid, TASK_SIZE, type Tid } from '../types.js';
-import type { HostProcess, HostSpace, HostThread, HostVma, StepEnd } from '../uprobes/port.js';
+import type { HookPlan, HostHook, HostProcess, HostSpace, HostThread, HostVma, StepEnd } from '../uprobes/port.js';
 import { readRegister } from './registers.js';
 
 const PAGE = 4096;
@@ -49,7 +50,15 @@ export class UprobesPort {
   }
 
   spaceView(space: AddressSpace): SpaceView {
-    return viewOf(this.spaceViews, space, () => new SpaceView(space));
+    return viewOf(this.spaceViews, space, () => new SpaceView(space, this.parts.machine.execution.hooks));
+  }
+
+  /** A condition wanted memory that the TLB did not have: the next time it does, if it may. */
+  lendMissed({ cpu, process: { space } }: Thread): void {
+    const missed = cpu.num(STATE.DECIDER_MISS);
+    if (missed === 0) return;
+    cpu.setNum(STATE.DECIDER_MISS, 0);
+    if (missed < TASK_SIZE && space instanceof AddressSpace) space.lend(missed);
   }
 
   /** Every living process but the virtual root, in the order of their pids. */
@@ -72,18 +81,33 @@ function viewOf<Key extends object, View>(views: WeakMap<Key, View>, key: Key, m
 
 export class ThreadView implements HostThread {
   private agent: { readonly tid: Tid; readonly machine: AgentMachine } | undefined;
+  private processView: ProcessView | undefined;
 
   constructor(
     private readonly port: UprobesPort,
     readonly own: Thread,
-  ) {}
+  ) {
+    // A child begins with a copy of its parent's struct.
+    this.unfinished = false;
+  }
 
   get tid(): Tid {
     return this.own.tid;
   }
 
-  get process(): HostProcess {
-    return this.port.process(this.own.process);
+  /** Asked at every hit. */
+  get process(): ProcessView {
+    const { process } = this.own;
+    if (this.processView?.own !== process) this.processView = this.port.process(process);
+    return this.processView;
+  }
+
+  get unfinished(): boolean {
+    return this.own.cpu.int(STATE.UNFINISHED) !== 0;
+  }
+
+  set unfinished(value: boolean) {
+    this.own.cpu.setInt(STATE.UNFINISHED, value ? 1 : 0);
   }
 
   get alive(): boolean {
@@ -115,6 +139,7 @@ export class ThreadView implements HostThread {
   }
 
   writeGpr(hardware: number, value: bigint): void {
+    this.own.touched = true;
     this.own.cpu.setBig(CpuState.gpr(hardware), value);
   }
 
@@ -127,6 +152,7 @@ export class ThreadView implements HostThread {
   }
 
   writeFlags(flags: number): void {
+    this.own.touched = true;
     this.machine.execution.setFlags(this.own.cpu, flags);
   }
 
@@ -191,6 +217,8 @@ export class ThreadView implements HostThread {
 }
 
 export class ProcessView implements HostProcess {
+  private spaceView: SpaceView | undefined;
+
   constructor(
     private readonly port: UprobesPort,
     readonly own: Process,
@@ -204,8 +232,10 @@ export class ProcessView implements HostProcess {
     return this.own.status === undefined && this.own.space instanceof AddressSpace;
   }
 
+  /** Asked at every hit. */
   get space(): SpaceView {
-    return this.port.space(this.own);
+    if (this.spaceView?.own !== this.own.space) this.spaceView = this.port.space(this.own);
+    return this.spaceView;
   }
 
   threads(): readonly HostThread[] {
@@ -216,7 +246,13 @@ export class ProcessView implements HostProcess {
 }
 
 export class SpaceView implements HostSpace {
-  constructor(readonly own: AddressSpace) {}
+  /** In place, by address. */
+  private readonly hooks = new Map<number, Hook>();
+
+  constructor(
+    readonly own: AddressSpace,
+    private readonly codeHooks: CodeHooks | undefined,
+  ) {}
 
   read(address: number, into: Uint8Array): number {
     return this.own.peek(address, into);
@@ -236,6 +272,21 @@ export class SpaceView implements HostSpace {
 
   removeSwbp(address: number): boolean {
     return this.own.removeSwbp(address);
+  }
+
+  setHook(address: number, plan: HookPlan | undefined): HostHook | undefined {
+    const { codeHooks, hooks, own } = this;
+    if (codeHooks === undefined) return undefined;
+    const before = hooks.get(address);
+    if (before !== undefined) {
+      hooks.delete(address);
+      codeHooks.release(before);
+    }
+    const hook = plan && codeHooks.acquire(`${own.id} ${address}`, plan.insn, plan.decisions);
+    own.setHook(address, hook);
+    if (hook === undefined) return undefined;
+    hooks.set(address, hook);
+    return { take: () => codeHooks.take(hook) };
   }
 
   isExecutable(address: number): boolean {

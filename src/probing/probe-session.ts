@@ -11,7 +11,7 @@ import { AddressSpace } from '../emulator/memory/address-space.js';
 import type { BackingFile } from '../emulator/memory/backing-file.js';
 import type { MappingObserver } from '../emulator/memory/machine-memory.js';
 import type { ExitStatus, Process } from '../emulator/process.js';
-import { type BoundEngine, bindEngine } from '../inferior/probe-engine.js';
+import { type BoundEngine, bindEngine, engineOptions } from '../inferior/probe-engine.js';
 import { DEFAULT_MACHINE, type MachineOptions } from '../options.js';
 import { NO_VARIABLES } from '../rsp/agent-machine.js';
 import { Drive } from '../server/drive.js';
@@ -130,7 +130,7 @@ export class ProbeSession {
         isStepping: () => false,
         unparked: () => drive.wake(),
       },
-      engine,
+      { ...engineOptions(options), ...engine },
     );
     const path = search ? findProgram(guest, name) : name;
     const inherited = [...guest.environment].map(([name, value]) => `${name}=${value}`);
@@ -257,6 +257,7 @@ export class ProbeSession {
     const own: MachineHooks = {
       ...NO_HOOKS,
       breakpoint: (thread) => hooks.breakpoint(thread),
+      hook: (thread) => hooks.hook(thread),
       settle: (thread, exit) => hooks.settle(thread, exit),
       fork: (parent, child) => {
         hooks.forked(parent, child);
@@ -419,6 +420,7 @@ export class ProbeSession {
     const own = (thread: HostThread): boolean => follow || thread.process.pid === this.process.pid;
     const wants = handlers.wantsProbe?.bind(handlers) ?? (() => true);
     return {
+      ...(handlers.when === undefined ? {} : { when: handlers.when }),
       ...(handlers.handler === undefined
         ? {}
         : { handler: (hit, site) => handlers.handler?.(hit, site) ?? 'continue' }),
@@ -449,7 +451,9 @@ function bindSite(probe: SessionProbe, site: ProbeSite): ProbeHandlers {
     if (handlers.handler === undefined) probe.count(site);
     return handlers.retHandler?.(hit, site);
   };
+  const onlyCounts = handlers.handler === undefined && handlers.retHandler === undefined;
   return {
+    ...(onlyCounts ? { counter: probe.counterOf(site) } : {}),
     ...(handlers.handler === undefined ? {} : { handler: onEntry }),
     ...(handlers.retHandler === undefined ? {} : { retHandler: onReturn }),
     ...(wantsProbe === undefined ? {} : { wantsProbe: (thread) => wantsProbe(thread) }),

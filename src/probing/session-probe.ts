@@ -1,12 +1,17 @@
 /** A probe of a session: put where its place is found, in every file that has it, now and later. */
 
+import type { AgentProgram } from '../agent-expression/program.js';
+import { Counter } from '../uprobes/counter.js';
 import type { HostThread } from '../uprobes/port.js';
 import type { ProbeError } from '../uprobes/probe-error.js';
 import type { FileProbe, HandlerResult, Hit, Uprobe } from '../uprobes/uprobe.js';
 import type { ProbePlace } from './probe-spec.js';
 import type { ProbeSite } from './sites.js';
 
-/** As the engine's ProbeHandlers, but told which of the probe's places was hit. */
+/**
+ * As the engine's ProbeHandlers, but told which of the probe's places was hit. Without handlers hits are only counted, which translated code does by
+ * itself: a hit costs nanoseconds.
+ */
 export interface SessionHandlers {
   /**
    * Before the instruction at the place. What it returns: 'continue'; 'remove', this process need not be probed any more; 'ignore', do not call
@@ -15,6 +20,8 @@ export interface SessionHandlers {
   handler?(hit: Hit, site: ProbeSite): HandlerResult | Promise<HandlerResult>;
   /** When the function at the place has returned. */
   retHandler?(hit: Hit, site: ProbeSite): void | Promise<void>;
+  /** Of a probe without handlers, whose hits are only counted: those where this is true. */
+  readonly when?: AgentProgram;
   /** Is this thread of interest? Must have no side effects. */
   wantsProbe?(thread: HostThread): boolean;
 }
@@ -33,8 +40,7 @@ export interface Refusal {
 export class SessionProbe {
   /** Where it is, or was. */
   readonly sites = new Set<ProbeSite>();
-  /** Hits of each place; returns are counted here, too, of probes that have only a `retHandler`. */
-  readonly hitsAt = new Map<ProbeSite, number>();
+  private readonly counters = new Map<ProbeSite, Counter>();
   readonly refusals: Refusal[] = [];
   /** What files say that should have the place and do not: one sentence each, by path. */
   readonly missing = new Map<string, string>();
@@ -49,8 +55,13 @@ export class SessionProbe {
 
   get hits(): number {
     let sum = 0;
-    for (const count of this.hitsAt.values()) sum += count;
+    for (const { hits } of this.counters.values()) sum += hits;
     return sum;
+  }
+
+  /** Hits of each place that has any; returns are counted here, too, of probes that have only a `retHandler`. */
+  get hitsAt(): ReadonlyMap<ProbeSite, number> {
+    return new Map([...this.counters].map(([site, { hits }]) => [site, hits] as const).filter(([, hits]) => hits > 0));
   }
 
   /** Paths of the files in which its place was found. */
@@ -63,8 +74,16 @@ export class SessionProbe {
     return this.refusals[0]?.error;
   }
 
+  counterOf(site: ProbeSite): Counter {
+    const known = this.counters.get(site);
+    if (known !== undefined) return known;
+    const made = new Counter(this.handlers.when);
+    this.counters.set(site, made);
+    return made;
+  }
+
   count(site: ProbeSite): void {
-    this.hitsAt.set(site, (this.hitsAt.get(site) ?? 0) + 1);
+    this.counterOf(site).add(1);
   }
 
   /** No handler starts any more. */

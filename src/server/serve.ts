@@ -1,7 +1,7 @@
 /** `sidestep COMM PROG`: a program, or whatever clients start, under a debugger that connects. */
 import { lookup } from 'node:dns/promises';
 import { openSync } from 'node:fs';
-import { probeEngine } from '../inferior/probe-engine.js';
+import { engineOptions, probeEngine } from '../inferior/probe-engine.js';
 import { endText, Inferior } from '../inferior.js';
 import type { ServeOptions } from '../options.js';
 import type { CommAddress } from '../rsp/comm-address.js';
@@ -110,7 +110,8 @@ function createInferior(
   const { machine } = guest;
   return new Inferior({
     machine,
-    probes: (agentMachine, isStepping) => probeEngine({ machine, agentMachine, isStepping }),
+    probes: (agentMachine, isStepping) =>
+      probeEngine({ machine, agentMachine, isStepping }, engineOptions(options.machine)),
     starter: guest.starter,
     launch: {
       environment: guest.environment,

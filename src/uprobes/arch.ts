@@ -2,8 +2,8 @@
 import type { HostSpace, HostThread, StepEnd, StepFault } from './port.js';
 import type { ProbeError } from './probe-error.js';
 
-/** How the original instruction of a probepoint is executed, in the order of preference. */
-export const METHODS = ['emulate', 'boost', 'xol', 'inline'] as const;
+/** How the original instruction of a probepoint is executed, in the order of preference. `hook`: in its place, by the host's translated code. */
+export const METHODS = ['hook', 'emulate', 'boost', 'xol', 'inline'] as const;
 export type Method = (typeof METHODS)[number];
 
 /** One instruction, as far as probing it goes. What is in it is the architecture's business, but for these facts. */

@@ -1,6 +1,8 @@
 /** The engine's tables, and what all its parts do with them. engine.ts is the way in. */
 import { type Arch, METHODS, type Method } from './arch.js';
+import { updateHook } from './inline-hook.js';
 import type { HostProcess, HostSettings, HostSpace, HostThread } from './port.js';
+import { isProbeError } from './probe-error.js';
 import { Probepoint } from './probepoint.js';
 import { type ConsumerRecord, probeOf, type Registration } from './registration.js';
 import { countDown, countUp } from './semaphore.js';
@@ -44,6 +46,8 @@ export class Core {
   /** Of file probes: looked at for every new mapping. */
   readonly fileProbes = new Set<Registration>();
   readonly statistics = noStatistics();
+  /** Probepoints with an inline hook in place. */
+  readonly hooks = new Set<Probepoint>();
   /** The host can execute an original itself: the present hit came from its inline hook. */
   hooked = false;
   /** Whose synchronous handler is on the stack. */
@@ -106,7 +110,8 @@ export class Core {
     if (probepoint.state === 'disabled') return true;
     const needed = probepoint.consumers.some((record) => record.needed);
     if (needed && probepoint.state === 'deferred') return this.insert(probepoint);
-    if (!needed) this.withdraw(probepoint);
+    if (needed) updateHook(this, probepoint);
+    else this.withdraw(probepoint);
     return true;
   }
 
@@ -116,8 +121,14 @@ export class Core {
       probepoint.state = 'deferred';
       return false;
     }
+    updateHook(this, probepoint);
     countUp(probepoint);
     return true;
+  }
+
+  /** May the host's translated code execute the original in its place? */
+  canHook({ insn }: Probepoint): boolean {
+    return !isProbeError(insn) && insn.methods.has('hook') && this.options.methods.has('hook');
   }
 
   /** Takes the breakpoint out; consumers stay. Threads with an unfinished hit execute the original in place. */
@@ -125,6 +136,7 @@ export class Core {
     if (probepoint.state !== 'set') return;
     probepoint.state = 'deferred';
     probepoint.uproc.sync(probepoint.vaddr);
+    updateHook(this, probepoint);
     countDown(probepoint);
     this.dropMarks(probepoint);
   }
@@ -132,6 +144,7 @@ export class Core {
   /** Its page is gone, and the breakpoint with it; `whole`: all of the address space. */
   lose(probepoint: Probepoint, whole: boolean): void {
     probepoint.uproc.lose(probepoint.vaddr);
+    updateHook(this, probepoint);
     if (whole) probepoint.counted = false;
   }
 

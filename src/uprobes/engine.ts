@@ -6,6 +6,7 @@ import { Core, DEFAULT_OPTIONS, type EngineOptions } from './core.js';
 import { settle, stepEnded } from './execution.js';
 import { registerFileProbe } from './file-probe.js';
 import { breakpoint, hook } from './hit.js';
+import { bringInAll } from './inline-hook.js';
 import { checkInvariants } from './invariants.js';
 import {
   cloned,
@@ -123,11 +124,13 @@ export class UprobeEngine implements HostEvents {
   }
 
   get statistics(): Readonly<Statistics> {
+    bringInAll(this.core);
     return this.core.statistics;
   }
 
   report(): EngineReport {
     const { core } = this;
+    bringInAll(core);
     const uprocs = [...core.uprocs.values()];
     const tasks = [...core.tasks.values()];
     return {

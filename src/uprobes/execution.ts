@@ -7,6 +7,7 @@ import { unreachable } from '../types.js';
 import type { AnalyzedInsn, Method } from './arch.js';
 import { METHODS } from './arch.js';
 import type { Core } from './core.js';
+import { updateHook } from './inline-hook.js';
 import type { HitAnswer, HookAnswer, StepEnd } from './port.js';
 import { isProbeError } from './probe-error.js';
 import type { Probepoint } from './probepoint.js';
@@ -16,9 +17,7 @@ import type { XolArea, XolSlot } from './xol-area.js';
 /** The task is `handling`; its thread stands at the probepoint. `slot`: handed over after a wait. */
 export function execute(core: Core, task: UTask, probepoint: Probepoint, slot?: XolSlot): HookAnswer {
   const { insn, uproc, vaddr } = probepoint;
-  // A REP instruction's iterations are ours to follow.
-  if (core.hooked && slot === undefined && !isProbeError(insn) && !insn.repeats)
-    return leaveToHost(core, task, probepoint);
+  if (core.hooked && slot === undefined && core.canHook(probepoint)) return leaveToHost(core, task, probepoint);
   // What may not be executed in place may not be executed elsewhere either: it raises its own fault. And a program that steps itself (TF) wants its
   // trap after the instruction, which is the host's to raise.
   const allowed = !isProbeError(insn) && uproc.space.isExecutable(vaddr);
@@ -41,6 +40,8 @@ function tryMethod(
   method: Method,
 ): HitAnswer | undefined {
   switch (method) {
+    case 'hook':
+      return undefined;
     case 'emulate':
       return emulate(core, task, probepoint, insn);
     case 'boost':
@@ -60,7 +61,7 @@ function leaveToHost(core: Core, task: UTask, probepoint: Probepoint): 'original
   return 'original';
 }
 
-function count(core: Core, probepoint: Probepoint, method: Method | 'hook'): void {
+function count(core: Core, probepoint: Probepoint, method: Method): void {
   core.statistics.executed[method]++;
   probepoint.method = method;
 }
@@ -281,6 +282,7 @@ function inline(core: Core, task: UTask, probepoint: Probepoint, slot?: XolSlot)
   count(core, probepoint, 'inline');
   space.freeze(thread);
   probepoint.uproc.open(probepoint.vaddr);
+  updateHook(core, probepoint);
   task.enter({ name: 'inline', probepoint });
   const end = thread.step();
   return end === 'running' ? 'park' : stepEnded(core, task, end);
@@ -295,6 +297,7 @@ function inlineEnded(
   const { thread } = task;
   const { insn, uproc, vaddr } = probepoint;
   const lost = !uproc.close(vaddr);
+  updateHook(core, probepoint);
   uproc.space.thaw(thread);
   const done = end.kind === 'fuel' || end.kind === 'watch';
   const goesOn = !isProbeError(insn) && insn.repeats && done && thread.ip === vaddr;

@@ -8,13 +8,12 @@ import { hex } from '../types.js';
 import type { Core } from './core.js';
 import type { Caller, HostProcess, HostVma } from './port.js';
 import { type ProbeError, probeError } from './probe-error.js';
-import { place, putOff } from './register.js';
+import { hasConsumer, place, putOff } from './register.js';
 import { Registration } from './registration.js';
 import type { FileProbe } from './uprobe.js';
 
 export function registerFileProbe(core: Core, caller: Caller, probe: FileProbe): ProbeError | undefined {
-  if (probe.handler === undefined && probe.retHandler === undefined)
-    return probeError('EINVAL', 'a file probe needs a handler');
+  if (!hasConsumer(probe)) return probeError('EINVAL', 'a file probe needs a handler or a counter');
   if (core.registrations.get(probe) !== undefined) return probeError('EBUSY', 'this probe is registered already');
   if (core.handling === undefined) return registerNow(core, caller, probe);
   return putOff(core, () => {

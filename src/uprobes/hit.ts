@@ -7,6 +7,7 @@ import type { AgentProgram } from '../agent-expression/program.js';
 import { log } from '../log.js';
 import { hex } from '../types.js';
 import type { Core } from './core.js';
+import type { Counter } from './counter.js';
 import { execute } from './execution.js';
 import { guarded, handlerFailed } from './handler-call.js';
 import type { HitAnswer, HookAnswer, HostThread } from './port.js';
@@ -143,12 +144,24 @@ function decide(core: Core, task: UTask, probepoint: Probepoint, run: Run): 'asl
     if (action.kind === 'collect') {
       if (action.collect(thread) === 'stop') run.stop = true;
     } else if (action.kind === 'uprobe' || action.kind === 'file') {
+      const { counter, handler, retHandler } = action.probe;
+      if (counter !== undefined) count(core, thread, probepoint, counter);
+      if (handler === undefined && retHandler === undefined) continue;
       if (callHandler(core, task, probepoint, record, run) === 'asleep') return 'asleep';
     } else if (!run.skipStops && decides(core, thread, probepoint, action)) {
       run.stop = true;
     }
   }
   return run.stop ? 'stop' : 'execute';
+}
+
+function count(core: Core, thread: HostThread, probepoint: Probepoint, counter: Counter): void {
+  const { when } = counter;
+  if (when === undefined) return counter.add(1);
+  const { stop, error } = evaluateConditions([when], thread.agentMachine());
+  if (error === undefined) return counter.add(stop ? 1 : 0);
+  core.statistics.conditionErrors++;
+  log.debug({ address: hex(probepoint.vaddr), error }, 'whether a hit counts cannot be evaluated: it does not');
 }
 
 /** Does this breakpoint of the debugger stop the thread? One with commands runs them instead. */

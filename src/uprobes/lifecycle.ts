@@ -2,6 +2,7 @@
 import type { Core } from './core.js';
 import { settle } from './execution.js';
 import { dropForbidden, placeFileProbes } from './file-probe.js';
+import { threadJoined, threadsLeft, updateHook } from './inline-hook.js';
 import type { HostProcess, HostSpace, HostThread, HostVma } from './port.js';
 import type { Probepoint } from './probepoint.js';
 import { place } from './register.js';
@@ -55,6 +56,7 @@ export function cloned(core: Core, parent: HostThread, child: HostThread): void 
   for (const probepoint of [...uproc.probepoints.values()]) {
     if (probepoint.state === 'deferred') core.update(probepoint);
   }
+  threadJoined(core, uproc, child);
   const task = core.tasks.get(parent);
   if (child.process !== parent.process && task !== undefined && task.returns.length > 0)
     inheritReturns(task, core.task(child));
@@ -66,6 +68,7 @@ export function execed(core: Core, thread: HostThread): void {
   for (const record of recordsOf(core, thread.process)) {
     if (record.probepoint.uproc.space !== thread.process.space) depart(core, record, 'exec');
   }
+  threadsLeft(core);
   dropForbidden(core, thread.process);
   placeFileProbes(core, thread.process);
 }
@@ -77,6 +80,7 @@ export function threadExited(core: Core, thread: HostThread): void {
 export function processExited(core: Core, process: HostProcess): void {
   forgetTasks(core, process);
   for (const record of recordsOf(core, process)) depart(core, record, 'exit');
+  threadsLeft(core);
 }
 
 export function spaceGone(core: Core, space: HostSpace): void {
@@ -100,6 +104,8 @@ function forgetTask(core: Core, thread: HostThread): void {
   const task = core.tasks.get(thread);
   if (task === undefined) return;
   core.tasks.delete(thread);
+  // A thread that has exec'ed goes on.
+  if (thread.alive && thread.unfinished) thread.unfinished = false;
   task.dead = true;
   const { state } = task;
   const uproc = state.name === 'running' ? undefined : state.probepoint?.uproc;
@@ -108,6 +114,7 @@ function forgetTask(core: Core, thread: HostThread): void {
   if (state.name === 'sstep') uproc?.release(state.slot);
   if (state.name === 'inline') {
     uproc?.close(state.probepoint.vaddr);
+    updateHook(core, state.probepoint);
     uproc?.space.thaw(thread);
   }
   task.dropMarks(() => true);
@@ -167,8 +174,8 @@ export function rewritten(core: Core, space: HostSpace, from: number, to: number
       for (const record of probepoint.consumers) depart(core, record, 'unmap');
       continue;
     }
-    probepoint.bytes = bytes;
-    probepoint.insn = core.analyze(probepoint.uproc, probepoint.vaddr, bytes);
+    probepoint.setInsn(bytes, core.analyze(probepoint.uproc, probepoint.vaddr, bytes));
+    updateHook(core, probepoint);
   }
 }
 

@@ -7,6 +7,7 @@
  * by it. Every call is synchronous, happens between two guest instructions, and reports expected failure as a value.
  */
 import type { AgentMachine } from '../agent-expression/evaluate.js';
+import type { AgentProgram } from '../agent-expression/program.js';
 import type { Pid, Tid } from '../types.js';
 
 // ---- how one instruction ends
@@ -106,6 +107,11 @@ export interface HostThread {
   displaced: boolean;
   /** The debugger resumed it with a step, or range step: a hit must execute the original instruction at once, and only that. */
   readonly stepping: boolean;
+  /**
+   * Set by the engine while it has something unfinished with the thread: its hits then come by HostEvents.breakpoint, neither decided nor asked for by
+   * translated code.
+   */
+  unfinished: boolean;
   /** What agent expressions of breakpoints see. Valid while the thread stands still. */
   agentMachine(): AgentMachine;
 }
@@ -162,6 +168,12 @@ export interface HostSpace {
   /** False: it is not there any more, because the page is gone. */
   removeSwbp(address: number): boolean;
 
+  /**
+   * What translated code does about the breakpoint at this address, until it is removed or set again; undefined: nothing, it comes back for every hit. Returns
+   * undefined when it cannot. A host without translated code has no such method.
+   */
+  setHook?(address: number, plan: HookPlan | undefined): HostHook | undefined;
+
   /** May the program execute what is mapped at the address? Asked at every hit. */
   isExecutable(address: number): boolean;
   /** The mapping that holds the address. The XOL area is none. */
@@ -182,6 +194,28 @@ export interface HostSpace {
   /** No thread of this space but `thread` runs until `thaw`. Only for hosts whose `step` is `running`; nothing to do elsewhere. */
   freeze(thread: HostThread): void;
   thaw(thread: HostThread): void;
+}
+
+/** What code in the place of a breakpoint can do about a hit. */
+export interface HookPlan {
+  /** The instruction, as the program has it. */
+  readonly insn: Uint8Array;
+  /**
+   * What each consumer says about a hit. Where all of them can be answered and none objects, the hit passes: it is counted, and the instruction is
+   * executed. Any other hit, and every one when this is undefined, goes to HostEvents.hook (or HostEvents.breakpoint), as if nothing had been decided.
+   */
+  readonly decisions: readonly HookDecision[] | undefined;
+}
+
+export type HookDecision =
+  /** Objects when one of the conditions is true. */
+  | { readonly kind: 'unless'; readonly conditions: readonly AgentProgram[] }
+  /** Never objects. Counts the hit; with a program, when that is true. */
+  | { readonly kind: 'count'; readonly when: AgentProgram | undefined };
+
+export interface HostHook {
+  /** Since the last call: hits that passed, then for each count with a program the hits that it counted, in the order of the decisions. */
+  take(): readonly number[];
 }
 
 /** On whose behalf a probe is registered: what it can see and may do. */
@@ -208,7 +242,8 @@ export interface HostEvents {
   breakpoint(thread: HostThread): HitAnswer;
   /**
    * As `breakpoint`, for a host whose code translator has put a call in the place of the int3 and the original behind it (the inline hook): the thread
-   * need not leave translated code as long as the answer is `original`, which is most of the time. Same consumers, counts and order.
+   * need not leave translated code as long as the answer is `original`, which is most of the time. Same consumers, counts and order. Not for a thread
+   * that is `unfinished`.
    */
   hook(thread: HostThread): HookAnswer;
   /** Execution of a `displaced` thread came back with `end`: moves it out of the slot and answers what the program's own code would have ended with. */

@@ -3,7 +3,8 @@
  * the last consumer, the last thread inside and the last pending return have let go of it (uprobe_probept of the 2010 design).
  */
 import type { AnalyzedInsn } from './arch.js';
-import type { ProbeError } from './probe-error.js';
+import type { InlineHook } from './inline-hook.js';
+import { isProbeError, type ProbeError } from './probe-error.js';
 import type { ConsumerRecord } from './registration.js';
 import type { UProc } from './uproc.js';
 import type { XolSlot } from './xol-area.js';
@@ -21,11 +22,15 @@ export class Probepoint {
   consumers: readonly ConsumerRecord[] = [];
   refs = 0;
   /** What it is made of, or why handlers cannot be here (a debugger's breakpoint can). */
-  insn: AnalyzedInsn | ProbeError;
+  private analyzed!: AnalyzedInsn | ProbeError;
   /** The original bytes, as many as there were, up to the longest instruction. */
-  bytes: Uint8Array;
+  bytes!: Uint8Array;
+  /** Those of the instruction. */
+  insnBytes!: Uint8Array;
   /** Its boosted copy: pinned as long as the probepoint lives. */
   boosted: XolSlot | undefined;
+  /** What translated code does in its place. */
+  hook: InlineHook | undefined;
   /** Address of the USDT semaphore. */
   refCounter: number | undefined;
   /** What the semaphore was incremented for this breakpoint. */
@@ -44,8 +49,17 @@ export class Probepoint {
     bytes: Uint8Array,
     insn: AnalyzedInsn | ProbeError,
   ) {
+    this.setInsn(bytes, insn);
+  }
+
+  get insn(): AnalyzedInsn | ProbeError {
+    return this.analyzed;
+  }
+
+  setInsn(bytes: Uint8Array, insn: AnalyzedInsn | ProbeError): void {
     this.bytes = bytes;
-    this.insn = insn;
+    this.analyzed = insn;
+    this.insnBytes = isProbeError(insn) ? bytes : bytes.slice(0, insn.length);
   }
 
   get(): this {
@@ -72,8 +86,6 @@ export class Probepoint {
   }
 
   get stops(): boolean {
-    return this.consumers.some(
-      ({ registration: { action } }) => action?.kind === 'stop' || action?.kind === 'commands',
-    );
+    return this.consumers.some(({ stops }) => stops);
   }
 }

@@ -5,7 +5,7 @@ import type { Caller, HostProcess } from './port.js';
 import { isProbeError, type ProbeError, probeError } from './probe-error.js';
 import type { Probepoint } from './probepoint.js';
 import { ConsumerRecord, type ProbeAction, probeOf, Registration } from './registration.js';
-import type { CollectRequest, StopRequest, Uprobe } from './uprobe.js';
+import type { CollectRequest, ProbeHandlers, StopRequest, Uprobe } from './uprobe.js';
 
 /** Probes in one call (UPROBE_MULTI's MAX_UPROBE_MULTI_CNT). */
 const MAX_AT_ONCE = 1 << 20;
@@ -13,8 +13,7 @@ const MAX_AT_ONCE = 1 << 20;
 const MAX_DEFERRED = 1024;
 
 export function registerUprobe(core: Core, caller: Caller, uprobe: Uprobe): ProbeError | undefined {
-  if (uprobe.handler === undefined && uprobe.retHandler === undefined)
-    return probeError('EINVAL', 'a uprobe needs a handler');
+  if (!hasConsumer(uprobe)) return probeError('EINVAL', 'a uprobe needs a handler or a counter');
   if (core.registrations.get(uprobe) !== undefined) return probeError('EBUSY', 'this uprobe is registered already');
   if (core.handling === undefined) return registerNow(core, caller, uprobe);
   return putOff(core, () => {
@@ -23,6 +22,10 @@ export function registerUprobe(core: Core, caller: Caller, uprobe: Uprobe): Prob
       : registerNow(core, caller, uprobe);
     uprobe.registrationCallback?.(true, outcome);
   });
+}
+
+export function hasConsumer({ handler, retHandler, counter }: ProbeHandlers): boolean {
+  return handler !== undefined || retHandler !== undefined || counter !== undefined;
 }
 
 /** Called from inside a handler: done after the instruction of the hit. */
@@ -152,8 +155,8 @@ export function registerStop(core: Core, request: StopRequest): Registration | P
 }
 
 export function registerCollector(core: Core, request: CollectRequest): Registration | ProbeError {
-  const { process, address } = request;
-  const action: ProbeAction = { kind: 'collect', collect: (thread) => request.collect(thread) };
+  const { process, address, unless } = request;
+  const action: ProbeAction = { kind: 'collect', unless, collect: (thread) => request.collect(thread) };
   return placeAnywhere(core, process, address, action);
 }
 

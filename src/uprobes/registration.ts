@@ -9,7 +9,11 @@ import type { FileProbe, Uprobe } from './uprobe.js';
 
 /** What a hit does for the client. */
 export type ProbeAction =
-  | { readonly kind: 'collect'; collect(thread: HostThread): 'continue' | 'stop' }
+  | {
+      readonly kind: 'collect';
+      readonly unless: AgentProgram | undefined;
+      collect(thread: HostThread): 'continue' | 'stop';
+    }
   | { readonly kind: 'uprobe'; readonly probe: Uprobe }
   | { readonly kind: 'file'; readonly probe: FileProbe }
   | {
@@ -27,6 +31,8 @@ export class Registration {
   /** undefined: unregistered. Nothing of the client's may be touched any more. */
   action: ProbeAction | undefined;
   readonly rank: number;
+  /** A debugger's breakpoint, with or without commands. */
+  readonly stops: boolean;
   readonly records = new Set<ConsumerRecord>();
   /** Handler calls that have not returned or resolved. */
   inflight = 0;
@@ -41,6 +47,7 @@ export class Registration {
   ) {
     this.action = action;
     this.rank = RANK[action.kind];
+    this.stops = action.kind === 'stop' || action.kind === 'commands';
   }
 
   get hasFilter(): boolean {
@@ -90,6 +97,10 @@ export class ConsumerRecord {
 
   get alive(): boolean {
     return this.registration.action !== undefined;
+  }
+
+  get stops(): boolean {
+    return this.alive && this.registration.stops;
   }
 
   /** Shall a hit of this thread reach it? A probe of a process leaves a vfork child alone, which shares the address space, unless its filter wants it. */

@@ -8,8 +8,8 @@ export interface Statistics {
   stale: number;
   /** Hits that reached no consumer. */
   skipped: number;
-  /** Instructions executed, by method. `hook`: left to the host's translated code. */
-  readonly executed: Record<Method | 'hook', number>;
+  /** Instructions executed, by method. */
+  readonly executed: Record<Method, number>;
   /** Copies that faulted. */
   aborts: number;
   conditionsFalse: number;
@@ -31,7 +31,7 @@ export function noStatistics(): Statistics {
     hits: 0,
     stale: 0,
     skipped: 0,
-    executed: { emulate: 0, boost: 0, xol: 0, inline: 0, hook: 0 },
+    executed: { hook: 0, emulate: 0, boost: 0, xol: 0, inline: 0 },
     aborts: 0,
     conditionsFalse: 0,
     conditionErrors: 0,

@@ -88,12 +88,28 @@ export class UTask {
   returns: ReturnInstance[] = [];
   /** Registrations that its handlers asked for: done after the instruction. */
   deferred: (() => void)[] = [];
-  /** The debugger's step began here, on a probepoint: its stop consumers have been seen. */
-  stepFrom: number | undefined;
+  private steppedFrom: number | undefined;
   /** The thread is gone; whatever resolves later is ignored. */
   dead = false;
 
   constructor(readonly thread: HostThread) {}
+
+  /** The debugger's step began here, on a probepoint: its stop consumers have been seen. */
+  get stepFrom(): number | undefined {
+    return this.steppedFrom;
+  }
+
+  set stepFrom(address: number | undefined) {
+    if (address === this.steppedFrom) return;
+    this.steppedFrom = address;
+    this.tellUnfinished();
+  }
+
+  /** Translated code knows nothing of marks. */
+  private tellUnfinished(): void {
+    const unfinished = this.marks.length > 0 || this.steppedFrom !== undefined;
+    if (unfinished !== this.thread.unfinished) this.thread.unfinished = unfinished;
+  }
 
   /** The one way from state to state. */
   enter(next: TaskState): void {
@@ -124,6 +140,7 @@ export class UTask {
     this.marks.push(mark);
     const [oldest] = this.marks;
     if (this.marks.length > MAX_MARKS) this.dropMarks((other) => other === oldest);
+    this.tellUnfinished();
   }
 
   /** The unfinished hit of this probepoint that the thread has come back to; it is forgotten with this call. */
@@ -133,16 +150,19 @@ export class UTask {
     const at = this.marks.findLastIndex((mark) => mark.probepoint === probepoint && mark.sp === sp);
     const [found] = at < 0 ? [] : this.marks.splice(at, 1);
     if (found === undefined) return undefined;
+    this.tellUnfinished();
     found.probepoint.put();
     return found.phase === 'repeat' && found.counters !== counters() ? undefined : found;
   }
 
   dropMarks(which: (mark: HitMark) => boolean): void {
+    if (this.marks.length === 0) return;
     for (const mark of this.marks.filter(which)) {
       this.marks.splice(this.marks.indexOf(mark), 1);
       if (mark.slot !== undefined) mark.probepoint.uproc.release(mark.slot);
       mark.probepoint.put();
     }
+    if (!this.dead) this.tellUnfinished();
   }
 }
 

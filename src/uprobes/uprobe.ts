@@ -3,6 +3,7 @@
  * client's; the engine forgets them at unregister, while what it keeps about the place (Probepoint) lives on until the last thread has left.
  */
 import type { AgentProgram } from '../agent-expression/program.js';
+import type { Counter } from './counter.js';
 import type { FileId, HostProcess, HostThread } from './port.js';
 import type { ProbeError } from './probe-error.js';
 
@@ -40,6 +41,8 @@ export type Departure = 'exec' | 'exit' | 'unmap' | 'permission';
 
 /** What the two kinds of probes have in common. The engine calls these as methods of the client's object. */
 export interface ProbeHandlers {
+  /** Counts the hits, before the handler runs. Without handlers a hit costs nanoseconds: translated code counts it. */
+  readonly counter?: Counter;
   /** Runs in the thread's own time, before the instruction. A promise puts the thread, and only it, to sleep. */
   handler?(hit: Hit): HandlerResult | Promise<HandlerResult>;
   /** Runs when the probed function (the probed address must be its first instruction) has returned to its caller. */
@@ -87,5 +90,7 @@ export interface StopRequest {
 export interface CollectRequest {
   readonly process: HostProcess;
   readonly address: number;
+  /** Where this is false, `collect` would do nothing: the hit need not come to it. */
+  readonly unless?: AgentProgram;
   collect(thread: HostThread): 'continue' | 'stop';
 }

@@ -74,6 +74,10 @@ export class UProc {
     return true;
   }
 
+  isInPlace(address: number): boolean {
+    return this.swbps.has(address);
+  }
+
   /** A thread is about to execute the original in place. */
   open(address: number): void {
     this.opened.set(address, (this.opened.get(address) ?? 0) + 1);

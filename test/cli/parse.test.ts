@@ -109,6 +109,7 @@ describe('the run command', () => {
       '--max-memory=1G',
       '--fast-sleep',
       '--no-network',
+      '--no-inline',
       'x',
     );
     expect(machine).toMatchObject({
@@ -118,6 +119,7 @@ describe('the run command', () => {
       maxMemory: 2 ** 30,
       fastSleep: true,
       network: false,
+      inlineHooks: false,
     });
   });
 });

@@ -5,7 +5,7 @@ import type { Exit } from '../../src/emulator/executor.js';
 import type { MachineConfig } from '../../src/emulator/machine.js';
 import type { Process } from '../../src/emulator/process.js';
 import type { Thread } from '../../src/emulator/thread.js';
-import type { PlantedProbe, ProbeHooks, StopProbe } from '../../src/inferior/probe-hooks.js';
+import type { Collector, PlantedProbe, ProbeHooks, StopProbe } from '../../src/inferior/probe-hooks.js';
 import { Inferior } from '../../src/inferior.js';
 import { registerNamed } from '../../src/register-set.js';
 import type { StopEvent } from '../../src/rsp/stop-event.js';
@@ -32,7 +32,7 @@ class ScriptedProbes implements ProbeHooks {
     return { withdraw: () => this.forget((other) => other === planted) };
   }
 
-  plantCollector({ pid }: Process, address: number, collect: (thread: Thread) => void): PlantedProbe {
+  plantCollector({ pid }: Process, address: number, { collect }: Collector): PlantedProbe {
     this.collectors.set(`${pid} ${address}`, collect);
     return { withdraw: () => void this.collectors.delete(`${pid} ${address}`) };
   }
@@ -46,6 +46,10 @@ class ScriptedProbes implements ProbeHooks {
     thread.cpu.rip++;
     this.guest().machine.account(thread, 1);
     return 'resume';
+  }
+
+  hook(): never {
+    throw new Error('scripts have no translated code');
   }
 
   private wantsStop(thread: Thread, { conditions, commands }: StopProbe): boolean {

@@ -18,12 +18,10 @@ interface Prepared {
   readonly process: FakeProcess;
 }
 
-/** `hook`: the original is left to the host. */
-type Way = Method | 'hook';
-
-function prepare(code: string, ways: readonly Way[], setUp: (process: FakeProcess) => void = () => {}): Prepared {
-  const host = new FakeHost({ methods: new Set(ways.filter((way) => way !== 'hook')) });
-  host.hooks = ways.includes('hook');
+/** `hook`: originals are left to the host. */
+function prepare(code: string, methods: readonly Method[], setUp: (process: FakeProcess) => void = () => {}): Prepared {
+  const host = new FakeHost({ methods: new Set(methods) });
+  host.hooks = methods.includes('hook');
   const process = host.spawn(code);
   process.leader.writeGpr(GPR.RDI, BigInt(DATA));
   process.leader.writeGpr(GPR.RSI, BigInt(DATA + 0x100));
@@ -93,7 +91,7 @@ describe.each([
     { methods: ['inline'] },
     { methods: ['hook'] },
     { methods: ['emulate', 'boost', 'xol', 'inline'] },
-  ] as { methods: Way[] }[])('by $methods', ({ methods }) => {
+  ] as { methods: Method[] }[])('by $methods', ({ methods }) => {
     test.each(ZOO)('$name does what it does unprobed', ({ code }) => {
       const plain = prepare(code, methods, withData);
       plain.host.run(plain.process.leader);

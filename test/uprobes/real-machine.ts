@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import { NO_HOOKS } from '../../src/emulator/hooks.js';
 import type { ExitStatus, Process } from '../../src/emulator/process.js';
+import type { Thread } from '../../src/emulator/thread.js';
 import { UprobesPort } from '../../src/inferior/uprobes-port.js';
 import { DEFAULT_MACHINE, type MachineOptions } from '../../src/options.js';
+import { NO_VARIABLES } from '../../src/rsp/agent-machine.js';
 import { createGuestMachine, type GuestMachine } from '../../src/server/guest-machine.js';
 import type { EngineOptions } from '../../src/uprobes/core.js';
 import { UprobeEngine } from '../../src/uprobes/engine.js';
@@ -16,6 +18,8 @@ export interface Program {
   readonly port: UprobesPort;
   /** Sees everybody. */
   readonly caller: Caller;
+  /** What commands of breakpoints have printed. */
+  readonly printed: string[];
   /** How it ended. */
   status: ExitStatus | undefined;
   /** Digest of its memory when it ended. */
@@ -45,9 +49,12 @@ export function start(
   if ('errno' in process) throw new Error(`${path}: errno ${process.errno}`);
   const port = new UprobesPort({
     machine: guest.machine,
-    agentMachine: () => {
-      throw new Error('no conditions here');
-    },
+    agentMachine: (thread) => ({
+      ...NO_VARIABLES,
+      readMemory: () => false,
+      readRegister: () => undefined,
+      print: (text) => program.printed.push(`${thread.tid} ${Buffer.from(text)}`),
+    }),
     isStepping: () => false,
   });
   if (slots === 'far') {
@@ -61,10 +68,14 @@ export function start(
     mayProbe: () => true,
     privileged: true,
   };
-  const program: Program = { guest, process, engine, port, caller, status: undefined, memory: undefined };
+  const program: Program = { guest, process, engine, port, caller, printed: [], status: undefined, memory: undefined };
   guest.machine.hooks = {
     ...NO_HOOKS,
     breakpoint: (thread) => engine.breakpoint(port.thread(thread)),
+    hook(thread) {
+      port.lendMissed(thread);
+      return engine.hook(port.thread(thread));
+    },
     settle: (thread, exit) => engine.settle(port.thread(thread), exit),
     fork(parent, child) {
       if (parent.process.space === child.process.space) engine.cloned(port.thread(parent), port.thread(child));
@@ -97,10 +108,17 @@ export function start(
 }
 
 /** Runs to the end of all processes; sleeps take no time. */
-export function finish({ guest: { machine } }: Program, piece = 100_000): void {
+export function finish(
+  { guest: { machine } }: Pick<Program, 'guest'>,
+  piece = 100_000,
+  stopped: (thread: Thread) => void = () => {
+    throw new Error('a stop that nobody wants');
+  },
+): void {
   for (let i = 0; i < 5_000_000; i++) {
     const result = machine.run(piece);
     if (result.kind === 'exited') return;
+    if (result.kind === 'stop' && 'thread' in result.event) stopped(result.event.thread);
     if (result.kind === 'idle' && result.deadline !== undefined) machine.clock.jumpTo(result.deadline);
     if (result.kind === 'idle' && result.deadline === undefined) throw new Error('everybody sleeps for ever');
   }

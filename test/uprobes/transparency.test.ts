@@ -98,7 +98,15 @@ function probeAt({ engine, caller, port, process }: Program, vaddr: number, trac
   if (isProbeError(collector)) throw new Error(collector.reason);
 }
 
-const METHODS: Method[][] = [['emulate'], ['boost'], ['xol'], ['inline'], ['emulate', 'boost', 'xol', 'inline']];
+const METHODS: Method[][] = [
+  ['hook'],
+  ['emulate'],
+  ['boost'],
+  ['xol'],
+  ['inline'],
+  ['emulate', 'boost', 'xol', 'inline'],
+  ['hook', 'emulate', 'boost', 'xol', 'inline'],
+];
 const STATIC = ['-O1', '-static', '-no-pie', '-fno-pie'];
 
 interface Subject {

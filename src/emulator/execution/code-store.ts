@@ -23,9 +23,12 @@ export class CodeStore {
 
   constructor(private readonly encoder: InterpreterEncoder) {}
 
-  /** A block that was made at this address of bytes which are there now: `matches` compares. */
-  find(ip: number, single: boolean, matches: (bytes: Uint8Array) => boolean): Block | undefined {
-    return this.byAddress.get(ip)?.find((block) => block.single === single && matches(block.bytes));
+  /** A block that was made at this address of what is there now: `matches` compares. */
+  find(
+    { ip, single }: { readonly ip: number; readonly single: boolean },
+    matches: (block: Block) => boolean,
+  ): Block | undefined {
+    return this.byAddress.get(ip)?.find((block) => block.single === single && matches(block));
   }
 
   /** Encodes a block and keeps it. `hotAfter`: see InterpreterEncoder. */
@@ -35,7 +38,8 @@ export class CodeStore {
     this.at = this.encoder.encode(ir, code, hotAfter);
     const start = hotAfter > 0 ? code + RECORD_BYTES : code;
     const place = { code, start, codeEnd: this.at };
-    const block: Block = { ip: ir.ip, end: ir.end, bytes: ir.bytes, single, ...place, users: new Set() };
+    const { ip, end, bytes, hooks } = ir;
+    const block: Block = { ip, end, bytes, hooks, single, ...place, users: new Set() };
     this.made++;
     const others = this.byAddress.get(ir.ip);
     if (others === undefined) this.byAddress.set(ir.ip, [block]);

@@ -1,6 +1,7 @@
 /** What is fetched at an address: bytes for decoding, across a page border too. */
 import type { ExecutionSpace, PageFault } from '../executor.js';
 import type { PhysicalMemory } from '../memory/physical.js';
+import type { CodeRange } from './region-store.js';
 
 const PAGE = 4096;
 /** No instruction of a supported architecture is longer. */
@@ -34,8 +35,9 @@ export class Fetcher {
     return this.joined.subarray(0, head.length + LONGEST_INSN);
   }
 
-  /** Whether what is fetched from `ip` on is exactly `bytes`. `head`: what `page` gave. */
-  holds(space: ExecutionSpace, ip: number, head: Uint8Array, bytes: Uint8Array): boolean {
+  /** Whether what is fetched from the range's `ip` on is exactly its bytes, with its hooks. `head`: what `page` gave. */
+  holds(space: ExecutionSpace, head: Uint8Array, { ip, bytes, hooks }: CodeRange): boolean {
+    for (const placed of hooks) if (space.hookAt(placed.ip) !== placed.hook) return false;
     if (bytes.length <= head.length) return startsWith(head, bytes);
     if (!startsWith(bytes, head)) return false;
     const tail = this.page(space, ip + head.length);
@@ -48,6 +50,10 @@ export class Fetcher {
     space.markCode(ip, Math.min(end, border));
     if (end > border) space.markCode(border, end);
   }
+}
+
+export function sameBytes(x: Uint8Array, y: Uint8Array): boolean {
+  return x.length === y.length && startsWith(x, y);
 }
 
 function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {

@@ -2,6 +2,7 @@
  * Compiled regions of the machine: where they came from, and their place in the table that the dispatcher calls through. Like blocks they are found by
  * address and bytes, so a region serves every address space in which all its code is there. When the table is full the oldest one goes.
  */
+import type { PlacedHook } from '../ir/ir.js';
 import { REGION_TABLE_SIZE, type Runtime } from './runtime.js';
 import type { SpaceCode } from './space-code.js';
 
@@ -10,6 +11,7 @@ export interface CodeRange {
   readonly ip: number;
   readonly end: number;
   readonly bytes: Uint8Array;
+  readonly hooks: readonly PlacedHook[];
 }
 
 export interface Region {

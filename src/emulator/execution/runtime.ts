@@ -16,6 +16,7 @@ import { SubroutineLibrary } from './subroutine-library.js';
 
 type Scalar = number | bigint;
 type Run = (cpu: number, pc: number) => number;
+export type AskHook = (cpu: number, number: number) => number;
 
 export interface Runtime {
   /** Runs code until it has to come back (EXIT.*): interpreter code at physical address `pc`, or what the jump cache knows at ip when `pc` is 0. */
@@ -26,6 +27,8 @@ export interface Runtime {
   call(sub: Subroutine, cpu: number, ...args: Scalar[]): Scalar;
   /** A subroutine's exported function, for modules that import it; from now on interpreted code may call it. */
   readonly subroutine: (sub: Subroutine) => WebAssembly.ExportValue;
+  /** Asks about a hook's hit: (cpu, number) -> EXIT.*, or 0 when it passes. */
+  readonly askHook: AskHook;
   /** Compiled regions by number; 0 is never one. Each is (cpu: i32, entry: i32) -> i32 (EXIT.*). */
   readonly regions: WebAssembly.Table;
 }
@@ -38,6 +41,8 @@ class InterpreterModule {
   readonly module: ModuleWriter;
   private readonly subroutineTable: number;
   private readonly regionTable: number;
+  private readonly deciderTable: number;
+  private readonly askHook: number;
 
   constructor(
     private readonly arch: GuestArch,
@@ -47,6 +52,8 @@ class InterpreterModule {
     this.module = new ModuleWriter(pages);
     this.subroutineTable = this.module.importTable('subroutines');
     this.regionTable = this.module.importTable('regions');
+    this.deciderTable = this.module.importTable('deciders');
+    this.askHook = this.module.import('askHook', ['i32', 'i32'], ['i32']);
   }
 
   /** interpret(cpu, pc) -> EXIT.*; its function index. */
@@ -58,6 +65,8 @@ class InterpreterModule {
         w.i32(this.library.place(sub));
         w.callIndirect(this.module.type(['i32', ...sub.params], sub.results), this.subroutineTable);
       },
+      callDecider: (w) => w.callIndirect(this.module.type(['i32', 'i32'], ['i32']), this.deciderTable),
+      askHook: this.askHook,
     };
     return this.module.function(writeInterpreter(parts, this.arch.subroutines), 'interpret');
   }
@@ -132,12 +141,16 @@ class InterpreterModule {
 }
 
 /** Makes the runtime of an architecture and puts its constant tables into the physical memory. */
-export function createRuntime(arch: GuestArch, physical: PhysicalMemory): Runtime {
+export function createRuntime(
+  arch: GuestArch,
+  physical: PhysicalMemory,
+  { deciders, askHook }: { readonly deciders: WebAssembly.Table; readonly askHook: AskHook },
+): Runtime {
   for (const { address, bytes } of arch.tables) physical.u8.set(bytes, address);
   const library = new SubroutineLibrary(arch.subroutines, physical);
   const regions = new WebAssembly.Table({ element: 'anyfunc', initial: REGION_TABLE_SIZE });
   const pages = physical.size / 0x1_0000;
-  const env = { memory: physical.memory, subroutines: library.table, regions };
+  const env = { memory: physical.memory, subroutines: library.table, regions, deciders, askHook };
   const instantiate = ({ module }: InterpreterModule): WebAssembly.Exports =>
     new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(module.encode())), { env }).exports;
 
@@ -157,6 +170,7 @@ export function createRuntime(arch: GuestArch, physical: PhysicalMemory): Runtim
     },
     call: (sub, cpu, ...args) => (library.need(sub) as (...all: Scalar[]) => Scalar)(cpu, ...args),
     subroutine: library.need,
+    askHook,
     regions,
   };
 }

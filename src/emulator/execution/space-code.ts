@@ -11,12 +11,16 @@ const PAGE = 4096;
 export class SpaceCode {
   private readonly blocks = new Map<number, Block>();
   private readonly singles = new Map<number, Block>();
+  /** Single instructions that have a hook in front of them. */
+  private readonly originals = new Map<number, Block>();
   /** The blocks with a byte in a page, by page number. */
   private readonly pages = new Map<number, Set<Block>>();
   private readonly regions = new Map<number, Region>();
   private readonly regionPages = new Map<number, Set<Region>>();
   /** Hot blocks that were left to the region which they are part of, once. */
   readonly cooled = new Set<number>();
+  /** Changes whenever code is removed. */
+  version = 0;
   private readonly jumpCache: JumpCache;
 
   constructor(
@@ -42,6 +46,16 @@ export class SpaceCode {
     for (const page of pagesOf(block)) addTo(this.pages, page, block);
   }
 
+  findOriginal(ip: number): Block | undefined {
+    return this.originals.get(ip);
+  }
+
+  addOriginal(block: Block): void {
+    this.originals.set(block.ip, block);
+    block.users.add(this);
+    for (const page of pagesOf(block)) addTo(this.pages, page, block);
+  }
+
   findRegion(entry: number): Region | undefined {
     return this.regions.get(entry);
   }
@@ -61,6 +75,7 @@ export class SpaceCode {
   }
 
   removeRegion(region: Region): void {
+    this.version++;
     this.regions.delete(region.entry);
     region.users.delete(this);
     for (const range of region.ranges) for (const page of pagesOf(range)) removeFrom(this.regionPages, page, region);
@@ -68,7 +83,10 @@ export class SpaceCode {
   }
 
   remove(block: Block): void {
-    this.table(block.single).delete(block.ip);
+    this.version++;
+    for (const table of [this.table(block.single), this.originals]) {
+      if (table.get(block.ip) === block) table.delete(block.ip);
+    }
     block.users.delete(this);
     for (const page of pagesOf(block)) removeFrom(this.pages, page, block);
     this.jumpCache.forget(block.ip);
@@ -82,14 +100,16 @@ export class SpaceCode {
   }
 
   removeAll(): void {
-    for (const user of [...this.blocks.values(), ...this.singles.values(), ...this.regions.values()]) {
-      user.users.delete(this);
+    this.version++;
+    for (const codes of [this.blocks, this.singles, this.originals, this.regions]) {
+      for (const { users } of codes.values()) users.delete(this);
     }
     this.regions.clear();
     this.regionPages.clear();
     this.cooled.clear();
     this.blocks.clear();
     this.singles.clear();
+    this.originals.clear();
     this.pages.clear();
     this.jumpCache.clear();
   }

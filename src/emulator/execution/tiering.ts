@@ -103,11 +103,16 @@ export class Tiering {
     const functions = compileRegions(
       plans.map(({ plan }) => plan),
       physical,
-      runtime.subroutine,
+      runtime,
     );
     this.modules++;
     for (const [i, { code, plan }] of plans.entries()) {
-      const ranges = [...plan.blocks.values()].map(({ ir }) => ({ ip: ir.ip, end: ir.end, bytes: ir.bytes }));
+      const ranges = [...plan.blocks.values()].map(({ ir }) => ({
+        ip: ir.ip,
+        end: ir.end,
+        bytes: ir.bytes,
+        hooks: ir.hooks,
+      }));
       code.addRegion(this.store.add(plan.entry, ranges, functions[i] as WebAssembly.ExportValue));
     }
   }

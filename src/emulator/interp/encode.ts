@@ -37,7 +37,7 @@ export class InterpreterEncoder {
   /** An upper bound of what `encode` writes for a block, in bytes. */
   static bound(block: IrBlock): number {
     let records = 2;
-    for (const insn of block.insns) records += 1 + 3 * insn.ops.length;
+    for (const insn of block.insns) records += 2 + 3 * insn.ops.length;
     return records * RECORD_BYTES;
   }
 
@@ -52,14 +52,15 @@ export class InterpreterEncoder {
     return this.at;
   }
 
-  /** The record of the instruction at `ip` in the code from `from` to `end`, if it can be entered with lazy flags of this kind. */
+  /** The first record of the instruction at `ip` in the code from `from` to `end`, if it can be entered with lazy flags of this kind. */
   find(from: number, end: number, ip: number, flagsKind: number): number | undefined {
     const { u32 } = this.physical;
     for (let at = from; at < end; at += RECORD_BYTES) {
       const word = at >>> 2;
       const opcode = (u32[word] as number) & 0xffff;
-      if (opcode === OWN.INSN && u32[word + 2] === ip % 0x1_0000_0000) {
-        const known = (u32[word + 1] as number) & 0xffff;
+      if ((opcode === OWN.INSN || opcode === OWN.HOOK) && u32[word + 2] === ip % 0x1_0000_0000) {
+        const own = opcode === OWN.HOOK ? word + RECORD_BYTES / 4 : word;
+        const known = (u32[own + 1] as number) & 0xffff;
         return known === 0 || known === flagsKind + 1 ? at : undefined;
       }
       if (opcode === V128_CONST.number || opcode === SHUFFLE.number) at += RECORD_BYTES;
@@ -109,6 +110,10 @@ export class InterpreterEncoder {
   }
 
   private insn(insn: IrInsn): void {
+    const { hook } = insn;
+    if (hook !== undefined) {
+      this.number(OWN.HOOK, hook.decider?.slot ?? 0, hook.number & 0xffff, hook.number >>> 16, insn.ip);
+    }
     this.number(OWN.INSN, 0, (insn.flagsBefore ?? -1) + 1, 0, insn.ip);
     this.free.length = 0;
     this.nextTemporary = STATE.TEMPS;

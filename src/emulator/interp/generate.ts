@@ -72,6 +72,10 @@ export interface InterpreterParts {
   readonly memory: MemoryFunctions;
   /** Calls a subroutine whose arguments are on the stack. */
   callSubroutine(w: FunctionWriter, sub: Subroutine): void;
+  /** Calls the decider whose slot is on the stack behind its arguments. */
+  callDecider(w: FunctionWriter): void;
+  /** Function index of (cpu, number) -> EXIT.*, or 0 when the hit passes: asks JavaScript. */
+  readonly askHook: number;
 }
 
 class InterpreterWriter {
@@ -152,6 +156,7 @@ class InterpreterWriter {
     cases[OWN.ENTER] = () => this.enter();
     cases[OWN.INSN] = () => this.insn();
     cases[OWN.END] = () => this.jump();
+    cases[OWN.HOOK] = () => this.hook();
     for (const sub of this.subroutines) cases.push(() => this.subroutineCase(sub));
     return cases;
   }
@@ -482,6 +487,44 @@ class InterpreterWriter {
     w.i32(1);
     w.op(0x6b);
     w.set(this.fuel);
+    this.advance();
+  }
+
+  /** The instruction's own record comes behind: an exit from there goes on without asking again. */
+  private hook(): void {
+    const { w } = this;
+    const push = (): void => {
+      w.get(this.cpu);
+      w.get(this.pc);
+      w.memory(LOAD.i32, A);
+    };
+    w.get(this.cpu);
+    this.immediate('i64');
+    w.memory(STORE.i64, SLOT.RIP);
+    w.get(this.fuel);
+    w.op(0x45);
+    w.if();
+    this.leave(() => w.i32(EXIT.FUEL), false);
+    w.end();
+    this.setState(STATE.FUEL, () => w.get(this.fuel));
+    w.get(this.pc);
+    w.memory([0x2f], RESULT);
+    w.if();
+    push();
+    w.get(this.pc);
+    w.memory([0x2f], RESULT);
+    this.parts.callDecider(w);
+    w.op(0x45);
+    w.if();
+    this.advance();
+    w.end();
+    w.end();
+    push();
+    w.call(this.parts.askHook);
+    w.tee(this.condition);
+    w.if();
+    this.leave(() => w.get(this.condition), false);
+    w.end();
     this.advance();
   }
 

@@ -71,7 +71,8 @@ function spareLookup(b: SubroutineBuilder, access: number, at: Value, last: Valu
   return b.read(result);
 }
 
-function tlbLookup(b: SubroutineBuilder, tlb: number, at: Value, last: Value): Value {
+/** The physical address of the byte at `at`, or 0 unless the table has the page, up to the byte at `last`. */
+export function tlbLookup(b: SubroutineBuilder, tlb: number, at: Value, last: Value): Value {
   const table = b.raw('load32', b.cpu, tlb);
   const index = b.and(b.wrap(b.shrU(at, b.i64(9))), b.i32((TLB_ENTRIES - 1) << 3));
   const entry = b.raw('load64', b.add(table, index));

@@ -27,6 +27,8 @@ export const OWN = {
   INSN: firstOwn + 1,
   /** End of a block: go on at the immediate. */
   END: firstOwn + 2,
+  /** In front of an instruction with a hook: immediate = its ip, result = slot of the decider or 0, a and b = the hook's number. */
+  HOOK: firstOwn + 3,
 } as const;
 
-export const FIRST_SUBROUTINE = firstOwn + 3;
+export const FIRST_SUBROUTINE = firstOwn + 4;

@@ -1,8 +1,9 @@
 /**
  * Builds the IR of guest instructions, one basic block after another. Knows nothing of x86: registers are slots of the CPU struct.
  */
+import type { CodeHook } from '../executor.js';
 import { ACCESS } from '../stop.js';
-import type { IrBlock, IrInsn, IrOp } from './ir.js';
+import type { IrBlock, IrInsn, IrOp, PlacedHook } from './ir.js';
 import { STACK_SEGMENT } from './ir.js';
 import { type Immediate, OpBuilder, type Value } from './op-builder.js';
 import { type OpRow, opNamed } from './ops.js';
@@ -211,8 +212,9 @@ export class IrBuilder extends OpBuilder {
     this.flagsKind = this.insnFlags;
   }
 
-  endInsn(ip: number, length: number): void {
-    this.insns.push({ ip, length, ops: this.ops, flagsBefore: this.insnFlags });
+  endInsn(ip: number, length: number, hook?: CodeHook): void {
+    const insn = { ip, length, ops: this.ops, flagsBefore: this.insnFlags };
+    this.insns.push(hook === undefined ? insn : { ...insn, hook });
   }
 
   /** True when the last op ends the block. */
@@ -227,10 +229,10 @@ export class IrBuilder extends OpBuilder {
     this.flagsKind = undefined;
   }
 
-  endBlock(bytes: Uint8Array): IrBlock {
+  endBlock(bytes: Uint8Array, hooks: readonly PlacedHook[]): IrBlock {
     const first = this.insns[0] as IrInsn;
     const last = this.insns.at(-1) as IrInsn;
-    return { ip: first.ip, insns: this.insns, end: last.ip + last.length, bytes };
+    return { ip: first.ip, insns: this.insns, end: last.ip + last.length, bytes, hooks };
   }
 }
 

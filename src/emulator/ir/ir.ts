@@ -1,4 +1,5 @@
 /** IR as data: what the lifter makes of a basic block of guest instructions. */
+import type { CodeHook } from '../executor.js';
 import type { Immediate, Value } from './op-builder.js';
 import type { OpRow } from './ops.js';
 import type { Subroutine } from './subroutine.js';
@@ -24,6 +25,8 @@ export interface IrInsn {
   readonly ops: readonly IrOp[];
   /** The lazy-flags kind in force when the instruction starts: a constant, or undefined when the block does not know it. */
   readonly flagsBefore: number | undefined;
+  /** To be asked before anything of it is done. */
+  readonly hook?: CodeHook;
 }
 
 /** A basic block: entered at the top; its last instruction ends in a control op or falls through to the next address. */
@@ -34,6 +37,14 @@ export interface IrBlock {
   readonly end: number;
   /** The bytes that it was made of, `ip` to `end`. */
   readonly bytes: Uint8Array;
+  /** What was known at the addresses of breakpoint instructions in it. */
+  readonly hooks: readonly PlacedHook[];
+}
+
+/** A breakpoint instruction in fetched bytes: of the probe engine with this hook, or without any. */
+export interface PlacedHook {
+  readonly ip: number;
+  readonly hook: CodeHook | undefined;
 }
 
 /** Bit 32 of a memory op's immediate: a non-canonical address raises #SS, not #GP (SDM vol. 1, 3.3.7.1). */

@@ -4,6 +4,7 @@
  */
 import { SLOT } from '../../register-set.js';
 import { STATE } from '../cpu-state.js';
+import type { CodeHook, Decider } from '../executor.js';
 import type { IrInsn, IrOp } from '../ir/ir.js';
 import type { Value } from '../ir/op-builder.js';
 import type { Subroutine } from '../ir/subroutine.js';
@@ -48,6 +49,10 @@ export interface RegionContext {
   /** Leaves the region: EXIT.*, with the address that is in the local `ip`. */
   readonly ip: number;
   leave(kind: number): void;
+  /** Calls the decider of hook `number`; what it says (i32) stays on the stack. */
+  callDecider(decider: Decider, number: number): void;
+  /** Asks about a hit of hook `number`, with all registers in the CPU struct, and leaves the region with the answer unless it passes. */
+  askHook(number: number, leaving: () => void): void;
   /** Goes to a block, in the region or not. */
   transfer(block: BlockWriter, target: number): void;
 }
@@ -98,6 +103,7 @@ export class BlockWriter {
         this.pay(end - i, insn.ip);
       }
       this.unpaid = end - i;
+      if (insn.hook !== undefined) this.hook(insn.hook, insn.ip);
       this.writeInsn(insn);
     }
     if (!endsBlock(insns)) this.region.transfer(this, this.block.ir.end);
@@ -151,6 +157,51 @@ export class BlockWriter {
     const found = this.region.registers.at(slot);
     if (found === undefined) throw new Error(`slot ${slot} is in no local`);
     return found;
+  }
+
+  // ---- hooks ----
+
+  /** In the place of an int3: goes on with the instruction when the hit passes. */
+  private hook({ decider, number }: CodeHook, ip: number): void {
+    const { w, region } = this;
+    if (decider !== undefined) {
+      for (const slot of decider.reads) {
+        if (slot === SLOT.RIP) this.storeIp(ip);
+        else region.registers.storeSlot(slot, region.cpu);
+      }
+      region.callDecider(decider, number);
+      w.if();
+    }
+    this.ask(number, ip);
+    if (decider !== undefined) w.end();
+  }
+
+  /** Whoever is asked sees the thread as between two instructions, and changes nothing of it when the hit passes. */
+  private ask(number: number, ip: number): void {
+    const { w, region, unpaid } = this;
+    const left = (): void => {
+      w.get(region.fuel);
+      w.i32(unpaid);
+      w.op(0x6a);
+    };
+    this.storeFlags();
+    this.storeIp(ip);
+    w.get(region.cpu);
+    left();
+    w.memory([0x36], STATE.FUEL);
+    region.askHook(number, () => {
+      left();
+      w.set(region.fuel);
+      w.i64(ip);
+      w.set(region.ip);
+    });
+  }
+
+  private storeIp(ip: number): void {
+    const { w, region } = this;
+    w.get(region.cpu);
+    w.i64(ip);
+    w.memory([0x37], SLOT.RIP);
   }
 
   // ---- instructions ----
@@ -293,7 +344,7 @@ export class BlockWriter {
   /** Leaves to the interpreter, this instruction undone, when the i32 on the stack is not zero. */
   private interpretIf(): void {
     this.w.if();
-    this.leaveAt(EXIT.INTERPRET, this.insn.ip, this.unpaid);
+    this.leaveAt(this.insn.hook === undefined ? EXIT.INTERPRET : EXIT.PASSED, this.insn.ip, this.unpaid);
     this.w.end();
   }
 

@@ -4,6 +4,7 @@
  */
 import { SLOT } from '../../register-set.js';
 import { STATE } from '../cpu-state.js';
+import type { CodeHook, Decider } from '../executor.js';
 import type { Subroutine } from '../ir/subroutine.js';
 import { EXIT } from '../stop.js';
 import { FunctionWriter, type Label } from '../wasm/function-writer.js';
@@ -15,6 +16,13 @@ import { RegisterFile } from './register-file.js';
 import { type Prepare, preparedOf } from './shortcut.js';
 import { type Node, type Structure, structure } from './structure.js';
 import { Temporaries } from './temporaries.js';
+
+/** Where in its module a region finds what it calls. */
+export interface FunctionIndices {
+  subroutine(sub: Subroutine): number;
+  decider(decider: Decider): number;
+  readonly askHook: number;
+}
 
 class RegionWriter implements RegionContext {
   readonly w = new FunctionWriter(['i32', 'i32'], ['i32']);
@@ -38,7 +46,7 @@ class RegionWriter implements RegionContext {
 
   constructor(
     private readonly plan: RegionPlan,
-    readonly subroutineIndex: (sub: Subroutine) => number,
+    private readonly callees: FunctionIndices,
   ) {
     this.registers = new RegisterFile(this.w, plan);
     for (const sub of calledBy(plan)) {
@@ -72,6 +80,10 @@ class RegionWriter implements RegionContext {
     w.set(this.tlb);
     this.registers.loadAll(this.cpu);
     this.refresh();
+  }
+
+  subroutineIndex(sub: Subroutine): number {
+    return this.callees.subroutine(sub);
   }
 
   prepared(prepare: Prepare): number {
@@ -144,6 +156,26 @@ class RegionWriter implements RegionContext {
     this.w.br(this.exit);
   }
 
+  callDecider(decider: Decider, number: number): void {
+    const { w } = this;
+    w.get(this.cpu);
+    w.i32(number);
+    w.call(this.callees.decider(decider));
+  }
+
+  askHook(number: number, leaving: () => void): void {
+    const { w } = this;
+    this.registers.storeWritten(this.cpu);
+    w.get(this.cpu);
+    w.i32(number);
+    w.call(this.callees.askHook);
+    w.tee(this.kind);
+    w.if();
+    leaving();
+    w.br(this.exit);
+    w.end();
+  }
+
   transfer(from: BlockWriter, target: number): void {
     const how = this.shape.edge(from.block.ir.ip, target);
     if (how === 'leave') return from.leaveAt(EXIT.NEXT, target, 0);
@@ -156,9 +188,9 @@ class RegionWriter implements RegionContext {
   }
 }
 
-/** Writes a region's function. `subroutineIndex`: function indices in its module. */
-export function writeRegion(plan: RegionPlan, subroutineIndex: (sub: Subroutine) => number): FunctionWriter {
-  return new RegionWriter(plan, subroutineIndex).write();
+/** Writes a region's function. */
+export function writeRegion(plan: RegionPlan, callees: FunctionIndices): FunctionWriter {
+  return new RegionWriter(plan, callees).write();
 }
 
 /** The subroutines that a region calls. */
@@ -166,6 +198,11 @@ export function subroutinesOf({ blocks }: RegionPlan, into: Set<Subroutine>): vo
   for (const { ir } of blocks.values()) {
     for (const { ops } of ir.insns) for (const { sub } of ops) if (sub !== undefined) into.add(sub);
   }
+}
+
+/** The hooks at instructions of a region. */
+export function hooksOf({ blocks }: RegionPlan): readonly CodeHook[] {
+  return [...blocks.values()].flatMap(({ ir }) => ir.insns.flatMap(({ hook }) => hook ?? []));
 }
 
 function calledBy(plan: RegionPlan): Set<Subroutine> {

@@ -1,18 +1,25 @@
 /** Regions → a WebAssembly module: many at once, since a module costs more than a function (measured: 96 us alone, 10 us in a batch of 100). */
 
 import { SLOT } from '../../register-set.js';
+import type { Decider } from '../executor.js';
 import type { IrBlock } from '../ir/ir.js';
 import type { Subroutine } from '../ir/subroutine.js';
 import type { PhysicalMemory } from '../memory/physical.js';
 import { ModuleWriter } from '../wasm/module-writer.js';
-import { subroutinesOf, writeRegion } from './codegen.js';
+import { type FunctionIndices, hooksOf, subroutinesOf, writeRegion } from './codegen.js';
 import type { RegionPlan } from './regions.js';
 
-/** The functions of the plans, in their order. `subroutine`: the runtime's export. */
+/** What regions call, as the runtime has it. */
+export interface RegionCallees {
+  readonly subroutine: (sub: Subroutine) => WebAssembly.ExportValue;
+  readonly askHook: (cpu: number, number: number) => number;
+}
+
+/** The functions of the plans, in their order. */
 export function compileRegions(
   plans: readonly RegionPlan[],
   physical: PhysicalMemory,
-  subroutine: (sub: Subroutine) => WebAssembly.ExportValue,
+  { subroutine, askHook }: RegionCallees,
 ): WebAssembly.ExportValue[] {
   const module = new ModuleWriter(physical.size / 0x1_0000);
   const called = new Set<Subroutine>();
@@ -24,12 +31,25 @@ export function compileRegions(
     env[`s${indices.size}`] = subroutine(sub);
     indices.set(sub, index);
   }
-  for (const [i, plan] of plans.entries()) {
-    module.function(
-      writeRegion(plan, (sub) => indices.get(sub) as number),
-      `r${i}`,
-    );
+  const deciders = new Map<Decider, number>();
+  const hooks = plans.flatMap(hooksOf);
+  for (const { decider } of hooks) {
+    if (decider === undefined || deciders.has(decider)) continue;
+    const name = `d${deciders.size}`;
+    deciders.set(decider, module.import(name, ['i32', 'i32'], ['i32']));
+    env[name] = decider.code;
   }
+  const ask = hooks.length === 0 ? undefined : module.import('askHook', ['i32', 'i32'], ['i32']);
+  if (ask !== undefined) env.askHook = askHook;
+  const callees: FunctionIndices = {
+    subroutine: (sub) => indices.get(sub) as number,
+    decider: (decider) => deciders.get(decider) as number,
+    get askHook() {
+      if (ask === undefined) throw new Error('a hook in none of the regions');
+      return ask;
+    },
+  };
+  for (const [i, plan] of plans.entries()) module.function(writeRegion(plan, callees), `r${i}`);
   const instance = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(module.encode())), { env });
   return plans.map((_, i) => instance.exports[`r${i}`] as WebAssembly.ExportValue);
 }

@@ -17,6 +17,7 @@ function looks(op: IrOp): boolean {
 
 function first(ir: IrBlock): First {
   for (const insn of ir.insns) {
+    if (insn.hook !== undefined) return 'looks';
     for (const op of insn.ops) {
       if (looks(op)) return 'looks';
       if (isFlagsOp(op)) return 'overwrites';

@@ -63,6 +63,18 @@ export class RegisterFile {
     return made;
   }
 
+  /** Stores one slot of 64 bits, if the region may have changed it. */
+  storeSlot(slot: number, cpu: number): void {
+    const register = this.at(slot);
+    if (register?.written) this.store(register, cpu);
+  }
+
+  private store({ slot, type, local: index }: CachedRegister, cpu: number): void {
+    this.w.get(cpu);
+    this.w.get(index);
+    this.w.memory(STORE[type] as readonly number[], slot);
+  }
+
   /** The register with this slot; undefined for slots that stay in memory. */
   at(slot: number): CachedRegister | undefined {
     const register = registerOf(slot);
@@ -78,12 +90,7 @@ export class RegisterFile {
   }
 
   storeWritten(cpu: number): void {
-    for (const { slot, type, local: index, written } of this.registers.values()) {
-      if (!written) continue;
-      this.w.get(cpu);
-      this.w.get(index);
-      this.w.memory(STORE[type] as readonly number[], slot);
-    }
+    for (const register of this.registers.values()) if (register.written) this.store(register, cpu);
   }
 }
 

@@ -40,6 +40,7 @@ const NO_SPACE: ProcessSpace = {
   settle: () => [],
   fetch: () => 'unmapped',
   hasSwbp: () => false,
+  hookAt: () => undefined,
   markCode: () => undefined,
   fork: () => undefined,
   destroy: () => undefined,

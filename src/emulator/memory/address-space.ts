@@ -2,7 +2,7 @@
  * The address space of a process (struct mm_struct): lives from execve or fork until its last user is gone. Its mappings and pages are in the parts that
  * it is made of; here is what execution, the kernel's copies, the probe engine and a debugger see of it.
  */
-import type { LoggedAccess, PageFault, WatchHit } from '../executor.js';
+import type { CodeHook, LoggedAccess, PageFault, WatchHit } from '../executor.js';
 import type { ProcessSpace } from '../process.js';
 import { ACCESS } from '../stop.js';
 import { FetchFrames } from './fetch-frames.js';
@@ -61,6 +61,8 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
   onWatched: ((hits: readonly WatchHit[]) => void) | undefined;
   private readonly tlb: Tlb;
   private readonly swbps: FetchFrames;
+  /** Hooks that stand for breakpoints, by address. */
+  private readonly hooks = new Map<number, CodeHook>();
   /** Frames of XOL areas by page: seen by decoding and debuggers, by nothing else. */
   private readonly xol = new Map<number, number>();
   private watches = new Watches();
@@ -111,6 +113,7 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
     if (!this.memory.spaces.has(this.id)) return;
     this.mappings.clear();
     this.swbps.dropAll();
+    this.hooks.clear();
     for (const frame of this.xol.values()) this.memory.release(frame);
     this.xol.clear();
     this.memory.spaces.delete(this.id);
@@ -184,12 +187,33 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
   /** False when there was none. */
   removeSwbp(at: number): boolean {
     if (!this.swbps.remove(at)) return false;
+    this.hooks.delete(at);
     this.fetchChanged(at, at + 1);
     return true;
   }
 
   hasSwbp(at: number): boolean {
     return this.swbps.any && this.swbps.has(at);
+  }
+
+  /** What translated code asks in the place of the breakpoint at this address; undefined: it comes back for it. */
+  setHook(at: number, hook: CodeHook | undefined): void {
+    if (!this.hasSwbp(at) || this.hooks.get(at) === hook) return;
+    if (hook === undefined) this.hooks.delete(at);
+    else this.hooks.set(at, hook);
+    this.fetchChanged(at, at + 1);
+  }
+
+  hookAt(at: number): CodeHook | undefined {
+    return this.hooks.size === 0 ? undefined : this.hooks.get(at);
+  }
+
+  /** Reads of the page hit the TLB from now on, if nobody can tell: the program may read it, it has its frame, and nobody watches it. */
+  lend(at: number): void {
+    const page = Math.floor(at / PAGE);
+    const frame = this.pager.table.get(page);
+    if (frame === 0 || this.watches.meets(page * PAGE, (page + 1) * PAGE)) return;
+    if (this.pager.pageIn(page, ACCESS.READ) === frame) this.tlb.enter(page, frame, false);
   }
 
   /** Pages that are free for XOL areas, ascending. */
@@ -349,7 +373,9 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
   }
 
   private forgetBreakpoints(from: number, to: number): void {
-    if (this.swbps.any) this.swbps.forget(from / PAGE, to / PAGE);
+    if (!this.swbps.any) return;
+    this.swbps.forget(from / PAGE, to / PAGE);
+    for (const at of this.hooks.keys()) if (at >= from && at < to) this.hooks.delete(at);
   }
 
   /** 0: a page of zeros that has no frame yet, and needs none for being looked at; less: not mapped, or beyond the end of the file. */

@@ -4,7 +4,7 @@
  *     0            64 KiB: never used, so that a null physical address is always a mistake
  *     TABLES       constant tables of IR subroutines
  *     ACCESS_LOG   what the logging interpreter saw of one instruction's memory accesses
- *     EXIT_TABLE   16 bytes for each precise exit of compiled code: i64 guest ip, i32 instructions to refund, i32 flags
+ *     HOOK_COUNTS  i64 each: hits that translated code has let pass (execution/code-hooks.ts)
  *     IR_CODE      code of the interpreter: 16-byte records
  *     FRAMES       the pool of 4 KiB frames; CPU structs are frames too. Frames grow from the bottom,
  *                  per-address-space areas (TLBs, jump cache) from the top.
@@ -13,8 +13,8 @@ export const TABLES_BASE = 0x1_0000;
 export const TABLES_SIZE = 0xf_0000;
 export const ACCESS_LOG_BASE = 0x10_0000;
 export const ACCESS_LOG_SIZE = 0x1_0000;
-export const EXIT_TABLE_BASE = 0x20_0000;
-export const EXIT_TABLE_SIZE = 0x200_0000;
+export const HOOK_COUNTS_BASE = 0x20_0000;
+export const HOOK_COUNTS_SIZE = 0x20_0000;
 export const IR_CODE_BASE = 0x240_0000;
 export const IR_CODE_SIZE = 0x600_0000;
 export const FRAMES_BASE = 0x1000_0000;

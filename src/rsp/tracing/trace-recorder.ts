@@ -19,6 +19,8 @@ export interface TracepointSite {
   readonly pid: Pid;
   readonly number: number;
   readonly address: bigint;
+  /** Hits where it is false need not be reported. */
+  readonly condition: AgentProgram | undefined;
 }
 
 /** Plants tracepoints. After `remove` no hit of the site may be reported any more. */
@@ -113,10 +115,10 @@ export class TraceRecorder {
   }
 
   /** A tracepoint that was defined while tracing runs. */
-  install({ number, address }: Tracepoint): Rejected | undefined {
+  install({ number, address, condition }: Tracepoint): Rejected | undefined {
     if (this.sites === undefined || this.pid === undefined) return undefined;
     if (this.sites.some((site) => site.number === number && site.address === address)) return undefined;
-    return this.plant(this.sites, { pid: this.pid, number, address });
+    return this.plant(this.sites, { pid: this.pid, number, address, condition });
   }
 
   declare(variable: TraceVariable): Rejected | undefined {
@@ -144,7 +146,8 @@ export class TraceRecorder {
     if (this.running) this.stop({ kind: 'tstop' });
     const sites: TracepointSite[] = [];
     for (const tracepoint of this.list) {
-      const refusal = this.plant(sites, { pid, number: tracepoint.number, address: tracepoint.address });
+      const { number, address, condition } = tracepoint;
+      const refusal = this.plant(sites, { pid, number, address, condition });
       if (refusal === undefined) continue;
       for (const site of sites) this.host.sites.remove(site);
       return refusal;

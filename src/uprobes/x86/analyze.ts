@@ -121,6 +121,8 @@ function classify(insn: Instruction, offsets: ConstantOffsets, bytes: Uint8Array
     x87: isX87(insn),
   } as const;
   const methods = new Set<Method>(['inline']);
+  // A REP instruction's iterations are the engine's to follow.
+  if (!facts.repeats) methods.add('hook');
   if (emulation !== undefined) methods.add('emulate');
   if (canDisplace(insn, address)) {
     methods.add('xol');

@@ -34,7 +34,7 @@ test('interpreter code stays within its area, and what is evicted is unknown to 
     expect(codeEnd <= IR_CODE_BASE + IR_CODE_SIZE).toBe(true);
   }
   expect(code.find(block.ip, false)).toBeUndefined();
-  expect(store.find(block.ip, false, () => true)).toBeUndefined();
+  expect(store.find({ ip: block.ip, single: false }, () => true)).toBeUndefined();
 });
 
 test('a full table of regions gives up the oldest one', () => {
@@ -44,7 +44,7 @@ test('a full table of regions gives up the oldest one', () => {
   const store = new RegionStore(table);
   const code = new SpaceCode(new FlatSpace(memory), memory.physical);
   const add = (entry: number) =>
-    store.add(entry, [{ ip: entry, end: entry + 1, bytes: new Uint8Array(1) }], someFunction);
+    store.add(entry, [{ ip: entry, end: entry + 1, bytes: new Uint8Array(1), hooks: [] }], someFunction);
   const oldest = add(0x1000);
   code.addRegion(oldest);
   for (let i = 1; i < REGION_TABLE_SIZE - 1; i++) add(0x1000 + 16 * i);

@@ -143,6 +143,8 @@ export class FlatSpace implements ExecutionSpace {
     return page.access & ACCESS.FETCH ? page.frame : 'denied';
   }
 
+  hookAt(): undefined {}
+
   hasSwbp(address: number): boolean {
     return this.swbps.has(address);
   }

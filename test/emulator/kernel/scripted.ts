@@ -107,6 +107,8 @@ export class ScriptedSpace implements ProcessSpace {
   fetch(): 'unmapped' {
     return 'unmapped';
   }
+  hookAt(): undefined {}
+
   hasSwbp(): boolean {
     return false;
   }

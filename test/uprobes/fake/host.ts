@@ -30,6 +30,7 @@ export class FakeThread implements HostThread {
   retired = 0;
   parked = 0;
   displaced = false;
+  unfinished = false;
   stepping = false;
   /** A step in the background is under way. */
   stepsInBackground = false;

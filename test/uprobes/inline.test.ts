@@ -1,0 +1,125 @@
+/** Inline hooks change nothing but the time: counters, conditions, commands and handlers see the same hits without them. */
+import { expect, test } from 'vitest';
+import { OPCODES, type OpName } from '../../src/agent-expression/opcodes.js';
+import { type AgentProgram, parseAgentExpression } from '../../src/agent-expression/program.js';
+import type { Thread } from '../../src/emulator/thread.js';
+import { type MachineOptions, TIERS } from '../../src/options.js';
+import { registerNamed } from '../../src/register-set.js';
+import { METHODS, type Method } from '../../src/uprobes/arch.js';
+import type { EngineOptions } from '../../src/uprobes/core.js';
+import { Counter } from '../../src/uprobes/counter.js';
+import { isProbeError } from '../../src/uprobes/probe-error.js';
+import { buildGuest, NOSTDLIB } from '../guests/build.js';
+import { finish, registers, start } from './real-machine.js';
+
+const SLOWLY: readonly Method[] = METHODS.filter((method) => method !== 'hook');
+
+const op = (name: OpName, ...operand: number[]): number[] => [
+  OPCODES.find((row) => row.name === name)?.code ?? 0,
+  ...operand,
+];
+const reg = (name: string): number[] => op('reg', 0, registerNamed(name).number);
+
+function program(...code: number[][]): AgentProgram {
+  const parsed = parseAgentExpression(Uint8Array.from([...code.flat(), ...op('end')]));
+  if ('invalid' in parsed) throw new Error(parsed.invalid);
+  return parsed;
+}
+
+/** Bit `n` of rax. */
+const bit = (n: number): AgentProgram => program(reg('rax'), op('const8', 1 << n), op('bit_and'));
+/** The word on top of the stack is odd. */
+const oddTop = program(reg('rsp'), op('ref64'), op('const8', 1), op('bit_and'));
+/** Fails where rcx is zero. */
+const quotient = program(op('const8', 7), reg('rcx'), op('div_unsigned'));
+const impossible = program(op('const8', 8), op('ref8'));
+const flags = program(reg('eflags'), op('const8', 1), op('bit_and'));
+const print = program(op('const8', 0), op('const8', 0), op('printf', 0, 0, 2, 0x2e, 0));
+
+/** Addresses that the program executes. */
+function executed(argv: readonly string[]): readonly number[] {
+  const seen = new Set<number>();
+  const { guest, ...rest } = start(argv);
+  const run = guest.machine.execution.run.bind(guest.machine.execution);
+  guest.machine.execution.run = (cpu, space, fuel) => {
+    seen.add(cpu.rip);
+    return run(cpu, space, fuel);
+  };
+  finish({ guest, ...rest }, 1);
+  return [...seen];
+}
+
+/** All that can be told of a run with many kinds of consumers, several of them at one place. */
+function observed(
+  argv: readonly string[],
+  places: readonly number[],
+  methods: readonly Method[],
+  machine: Partial<MachineOptions>,
+) {
+  const options: Partial<EngineOptions> = { methods: new Set(methods), maxProbepoints: 100_000 };
+  const running = start(argv, options, machine);
+  const { engine, caller, process, port, guest } = running;
+  const counters: Counter[] = [];
+  const handled: string[] = [];
+  const count = (vaddr: number, when?: AgentProgram): void => {
+    const counter = new Counter(when);
+    const error = engine.register(caller, { pid: process.pid, vaddr, counter, wantsProbe: () => true });
+    if (error === undefined) counters.push(counter);
+  };
+  const stop = (address: number, conditions: readonly AgentProgram[], commands: readonly AgentProgram[]): void => {
+    const made = engine.setBreakpoint({ process: port.process(process), address, conditions, commands });
+    if (isProbeError(made)) throw new Error(made.reason);
+  };
+  for (const [i, vaddr] of places.entries()) {
+    if (i % 2 === 0) count(vaddr);
+    if (i % 3 === 0) count(vaddr, [bit(0), oddTop, quotient, impossible, flags][i % 5]);
+    if (i % 4 === 1) stop(vaddr, [bit(1), bit(2)], [print]);
+    if (i % 5 === 2) stop(vaddr, [oddTop], [print]);
+    if (i % 41 === 3) stop(vaddr, [bit(3)], []);
+    if (i % 7 === 4) {
+      engine.register(caller, {
+        pid: process.pid,
+        vaddr,
+        wantsProbe: (thread) => (thread.tid as number) % 2 === 1,
+        handler({ thread }) {
+          handled.push(`${thread.tid} ${guest.machine.clock.retired} ${registers(thread)}`);
+          return i % 49 === 4 && handled.length > 20 ? 'remove' : 'continue';
+        },
+      });
+    }
+  }
+  let stops = 0;
+  finish(running, 100_000, (thread: Thread) => {
+    stops++;
+    // A step, so that it comes past the breakpoint, which is still there.
+    engine.resumed(port.thread(thread), 'step');
+    guest.machine.scheduler.release(thread);
+  });
+  engine.checkInvariants();
+  const { statistics } = engine.report();
+  const { executed: by, aborts: _, ...counts } = statistics;
+  return {
+    ...{ counts, stops, handled, printed: running.printed, counters: counters.map(({ hits }) => hits) },
+    hooked: by.hook,
+    ...{ retired: guest.machine.clock.retired, status: running.status, memory: running.memory },
+  };
+}
+
+const SUBJECTS = [
+  { source: 'bare-loops.c', flags: NOSTDLIB, args: [] },
+  { source: 'bare-signals.c', flags: NOSTDLIB, args: [] },
+  { source: 'crew.c', flags: ['-O1', '-static', '-no-pie', '-fno-pie', '-pthread'], args: [] },
+  { source: 'shop.c', flags: ['-O1', '-static', '-no-pie', '-fno-pie'], args: ['fork'] },
+];
+
+test.each(SUBJECTS)('$source with inline hooks is as without', ({ source, flags: how, args }) => {
+  const argv = [buildGuest({ source, flags: how }), ...args];
+  const places = executed(argv);
+  for (const tier of source.startsWith('bare') ? TIERS : (['auto'] as const)) {
+    const { hooked: none, ...slowly } = observed(argv, places, SLOWLY, { tier });
+    const { hooked, ...inline } = observed(argv, places, METHODS, { tier });
+    expect(inline).toEqual(slowly);
+    expect(none).toBe(0);
+    expect(hooked).toBeGreaterThan(0);
+  }
+});
