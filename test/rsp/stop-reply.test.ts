@@ -10,7 +10,10 @@ function reply(event: StopEvent, features = GDB_13): string | undefined {
   target.addThread(0x20);
   const conversation = Conversation.open(features, target);
   conversation.ask('vCont;c');
-  return answer(conversation.session.stopped(event)).sent[0]?.replace(/(?<=;|^T..)(?:[01][0-9a-f]:[0-9a-f]+;)+/, '…');
+  return answer(conversation.session.stopped(event)).sent[0]?.replace(
+    /(?<=;|^T..)(?:[0-9a-f]{2}:[0-9a-f*+!-~]+?;)+/,
+    '…',
+  );
 }
 
 const CHILD = thread(0x99, 0x99);
@@ -65,7 +68,7 @@ test('the general registers, rip and eflags come along', () => {
   const numbers = [...text.matchAll(/(?<=[;5])([0-9a-f]{2}):([0-9a-f]+);/g)].map(([, number]) =>
     Number.parseInt(number ?? '', 16),
   );
-  expect(numbers).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17]);
+  expect(numbers).toEqual(new FakeTarget().rows.map((row) => row.number).filter((number) => number !== 9));
   expect(text).toContain('10:1011121314151617;11:11121314;');
 });
 

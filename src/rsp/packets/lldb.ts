@@ -4,7 +4,6 @@ import { threadsAsJson } from '../lldb-stop.js';
 import { MAX_BODY, type PacketContext, type PacketRow, refusesWrite, withAbility } from '../packet.js';
 import type { PacketCursor } from '../packet-cursor.js';
 import { fittingLength, type Reply } from '../reply.js';
-import { EXPEDITED } from '../stop-reply.js';
 import { addressOfRDebugPointer } from '../svr4-libraries.js';
 import type { Identities, MemoryMap } from '../target-abilities.js';
 import { readThreadSelector, selects } from '../thread-id.js';
@@ -12,6 +11,8 @@ import { readThreadSuffix, writeRegisters } from './registers.js';
 
 const TRIPLE = 'x86_64-pc-linux-gnu';
 const PAGE_SIZE = 4096;
+/** The general registers, rip and eflags, which are the first: what unwinding looks at. */
+const GENERAL = 18;
 /** Register states that a client may keep at once. */
 const MAX_SAVED = 64;
 
@@ -125,7 +126,8 @@ function threadsInfo(args: PacketCursor, reply: Reply, context: PacketContext): 
   args.end();
   const current = context.currentThread();
   if (current === undefined) return reply.error(ESRCH);
-  reply.binary(Buffer.from(threadsAsJson(context.target, current, context.client.lastStop, EXPEDITED)));
+  const general = context.target.registers(current.pid).slice(0, GENERAL);
+  reply.binary(Buffer.from(threadsAsJson(context.target, current, context.client.lastStop, general)));
 }
 
 /** `qThreadStopInfoTID` – the stop reply of one thread; of one that only stopped with the others, without a signal. */
