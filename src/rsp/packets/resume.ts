@@ -56,7 +56,10 @@ function readSignal(args: PacketCursor): number {
   return fromGdbSignal(args.number()) ?? args.malformed('a signal that Linux does not have');
 }
 
-/** Nothing to resume would leave an all-stop client waiting for ever. */
+/**
+ * Nothing to resume would leave an all-stop client waiting for ever. In non-stop mode it is no mistake: the threads may have ended, and the client has not
+ * heard of it yet.
+ */
 function apply(rules: readonly Rule[], reply: Reply, context: PacketContext): void {
   const { client, target } = context;
   if (!client.nonStop && rules.some(({ motion }) => motion.kind === 'stop')) return reply.error(EINVAL);
@@ -66,7 +69,7 @@ function apply(rules: readonly Rule[], reply: Reply, context: PacketContext): vo
     const rule = rules.find(({ threads }) => selects(threads, thread));
     return rule === undefined ? [] : [{ thread: { pid: thread.pid, tid: thread.tid }, ...rule.motion }];
   });
-  if (actions.length > 0 || (client.nonStop && target.threads().length > 0)) context.resume(actions, reply);
+  if (actions.length > 0 || client.nonStop) context.resume(actions, reply);
   else if (target.threads().length > 0 && client.offers('no-resumed+'))
     context.answerStop({ kind: 'no-resumed' }, reply);
   else reply.error(ESRCH);

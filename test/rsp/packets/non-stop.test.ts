@@ -41,6 +41,12 @@ describe('non-stop', () => {
     ]);
   });
 
+  test('stopping a thread that has ended is no mistake: the client may not have heard of it', () => {
+    conversation.target.kill(PID);
+    expect(conversation.target.threads()).toEqual([]);
+    expect(conversation.ask('vCont;t:p1234.1234')).toBe('OK');
+  });
+
   test('vCont;t stops threads', () => {
     expect(conversation.ask('vCont?')).toBe('vCont;c;C;t;s;S;r');
     const { sent, actions } = conversation.raw(frame('vCont;t:p1234.-1'));
