@@ -20,7 +20,9 @@ function kill(args: PacketCursor, reply: Reply, context: PacketContext): void {
   args.semicolon();
   const pid = args.number();
   args.end();
-  const process = context.target.processes().find((candidate) => candidate.pid === pid);
+  const { multiprocess } = context.client;
+  // Without process ids in the protocol the client may have made one up; there is one to kill (gdbserver's handle_v_kill).
+  const process = context.target.processes().find((candidate) => candidate.pid === pid || !multiprocess);
   if (process === undefined) return reply.error(ESRCH);
   context.target.kill(process.pid);
   if (context.target.processes().length === 0) context.forgetStops();

@@ -125,6 +125,13 @@ describe('leaving', () => {
     expect(conversation.ask('?')).toBe('W00');
   });
 
+  test('vKill without process ids in the protocol kills the program, whatever number the client made up', () => {
+    const [single, multi] = [Conversation.open('swbreak+'), Conversation.open(GDB_13)];
+    expect(single.ask('vKill;a410')).toBe('OK');
+    expect(single.target.calls).toEqual(['kill 1234']);
+    expect(multi.ask('vKill;a410')).toBe('E03');
+  });
+
   test('k kills all; in extended mode the server stays', () => {
     const conversation = Conversation.open(GDB_13);
     conversation.target.addProcess(0x50);
