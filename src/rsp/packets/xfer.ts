@@ -86,7 +86,8 @@ function osData(annex: string, { target }: PacketContext): string | Rejected {
     rows: ability.tables.map(({ name, description, title }) => [name, description, title]),
   };
   const table = annex === '' ? types : ability.read(annex);
-  if (table === undefined) return rejected(ENOENT);
+  // Of a table that there is not gdb warns by itself when it gets nothing, as from gdbserver.
+  if (table === undefined) return '';
   const items = table.rows.map((row) => {
     const columns = table.columns.map(
       (name, i) => `<column name="${escapeXml(name)}">${escapeXml(row[i] ?? '')}</column>`,

@@ -17,7 +17,7 @@ test.each([
   { packet: 'qXfer:exec-file:read:zz:0,1000', reply: 'E16' },
   { packet: 'qXfer:features:read:nothing.xml:0,1000', reply: 'E02' },
   { packet: 'qXfer:memory-map:read::0,1000', reply: '' },
-  { packet: 'qXfer:osdata:read:nothing:0,1000', reply: 'E02' },
+  { packet: 'qXfer:osdata:read:nothing:0,1000', reply: 'l' },
   { packet: 'qXfer:siginfo:write::0:ab', reply: '2' },
   { packet: 'qXfer:siginfo:write::7f:ab', reply: 'E16' },
 ])('$packet', ({ packet, reply }) => {
