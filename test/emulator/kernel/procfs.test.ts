@@ -1,5 +1,5 @@
 /** /proc and /sys: forms compared with the host's own, facts with the machine's. */
-import { readFileSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { EACCES, EINVAL, ENOENT } from '../../../src/emulator/kernel/errno.js';
 import { filesOf } from '../../../src/emulator/kernel/file/file-table.js';
@@ -144,6 +144,16 @@ test('random numbers of /proc come from the seed', () => {
   expect(boot).toMatch(uuid);
   expect(text(from, '/proc/sys/kernel/random/boot_id')).toBe(boot);
 });
+
+test.each(['/proc/version', '/proc/self', '/dev/pts', '/sys/kernel'])(
+  'stdio takes buffers of the same size for %s',
+  (path) => {
+    const from = guest();
+    const found = locateText(from, AT.FDCWD, path, 0, { follow: false });
+    const stat = typeof found === 'number' ? found : found.mount.fs.lstat(found.inner, from.process);
+    expect(stat).toMatchObject({ blockSize: lstatSync(path).blksize });
+  },
+);
 
 test('self, thread-self, and links of descriptors', () => {
   const from = guest();

@@ -66,6 +66,8 @@ export interface SyntheticIdentity {
   /** f_type of statfs(2). */
   readonly magic: number;
   readonly device: number;
+  /** st_blksize, from which stdio takes the size of its buffers: s_blocksize, a page when it is not said. */
+  readonly ioSize?: number;
   /** What making a name answers; -EACCES when it is not said. */
   readonly creationError?: number;
 }
@@ -118,7 +120,7 @@ export class SyntheticFileSystem implements FileSystem {
       gid,
       rdevice: node.kind === 'special' ? (node.rdevice ?? 0) : 0,
       size: node.size ?? 0,
-      blockSize: 4096,
+      blockSize: this.identity.ioSize ?? 4096,
       blocks: 0,
       accessed: born,
       modified: born,

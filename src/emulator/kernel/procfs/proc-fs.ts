@@ -58,6 +58,6 @@ function taskOf(machine: Machine, id: number): Task | undefined {
 }
 
 export function procFileSystem(machine: Machine): SyntheticFileSystem {
-  const identity = { type: 'proc', magic: PROC_MAGIC, device: PROC_DEVICE, creationError: -ENOENT };
+  const identity = { type: 'proc', magic: PROC_MAGIC, device: PROC_DEVICE, ioSize: 1024, creationError: -ENOENT };
   return new SyntheticFileSystem(machine, identity, (viewer) => root(machine, viewer));
 }

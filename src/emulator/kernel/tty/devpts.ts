@@ -67,5 +67,9 @@ export function devptsFileSystem(machine: Machine): SyntheticFileSystem {
       return slave === undefined ? undefined : slaveNode(slave);
     },
   };
-  return new SyntheticFileSystem(machine, { type: 'devpts', magic: DEVPTS_MAGIC, device: 23 }, () => root);
+  return new SyntheticFileSystem(
+    machine,
+    { type: 'devpts', magic: DEVPTS_MAGIC, device: 23, ioSize: 1024 },
+    () => root,
+  );
 }
