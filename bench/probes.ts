@@ -2,14 +2,16 @@
  * What one hit of a probe costs, by method: (CPU time with the probe - without) / hits, the median of alternating runs of one program whose hits are
  * verified. Printed in nanoseconds and in emulated call+ret pairs of the same run, which compare between machines. scripts/bench-probes builds and runs it.
  */
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { OPCODES, type OpName } from '../src/agent-expression/opcodes.js';
 import { type AgentProgram, parseAgentExpression } from '../src/agent-expression/program.js';
+import { ElfFile } from '../src/elf/elf-file.js';
+import { elfSymbols } from '../src/elf/symbols.js';
 import { NO_HOOKS } from '../src/emulator/hooks.js';
 import type { Thread } from '../src/emulator/thread.js';
 import { type BoundEngine, bindEngine } from '../src/inferior/probe-engine.js';
 import { DEFAULT_MACHINE } from '../src/options.js';
-import { elfFunctions } from '../src/probing/elf-symbols.js';
 import { GPR, registerNamed } from '../src/register-set.js';
 import { NO_VARIABLES } from '../src/rsp/agent-machine.js';
 import { Drive } from '../src/server/drive.js';
@@ -18,8 +20,7 @@ import type { Method } from '../src/uprobes/arch.js';
 import { Counter } from '../src/uprobes/counter.js';
 import type { HostProcess } from '../src/uprobes/port.js';
 import { isProbeError } from '../src/uprobes/probe-error.js';
-import type { ProbeHandlers } from '../src/uprobes/uprobe.js';
-import { readFileSync } from 'node:fs';
+import type { HandlerResult, ProbeHandlers } from '../src/uprobes/uprobe.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -70,17 +71,18 @@ const counting = (when?: AgentProgram): Consumer =>
     const counter = new Counter(when);
     return { handlers: { counter }, hits: () => counter.hits };
   });
-const handling = (handler: (count: () => void) => ProbeHandlers['handler'], kind: 'handler' | 'retHandler' = 'handler'): Consumer =>
+const handling = (handler: (count: () => void) => ProbeHandlers['handler']): Consumer =>
   uprobe(() => {
     let hits = 0;
-    return { handlers: { [kind]: handler(() => hits++) } as ProbeHandlers, hits: () => hits };
+    return { handlers: { handler: handler(() => hits++) } as ProbeHandlers, hits: () => hits };
   });
+/** `beside`: so many of them are at the place. */
 const stopping =
-  (condition: AgentProgram): Consumer =>
+  (condition: AgentProgram, beside = 1): Consumer =>
   ({ bound, process, address }) => {
     const made = bound.engine.setBreakpoint({ process, address, conditions: [condition], commands: [] });
     if (isProbeError(made)) throw new Error(made.reason);
-    return () => bound.engine.report().probepoints[0]?.falseConditions ?? 0;
+    return () => bound.engine.statistics.conditionsFalse / beside;
   };
 
 const COUNTER = counting();
@@ -93,11 +95,14 @@ const READER = handling((count) => (hit) => {
   if (hit.get(GPR.RDI) >= 0n) count();
   return 'continue';
 });
-const ASYNC = handling((count) => async () => {
+const ASYNC = handling((count) => async (): Promise<HandlerResult> => {
   count();
   return 'continue';
 });
-const RETURNING = handling((count) => () => count(), 'retHandler');
+const RETURNING = uprobe(() => {
+  let hits = 0;
+  return { handlers: { retHandler: () => void hits++ }, hits: () => hits };
+});
 
 interface Case {
   readonly name: string;
@@ -115,7 +120,7 @@ const CASES: readonly Case[] = [
   { name: 'counter, inline', calls: 'f_nop', methods: hook, consumers: [COUNTER] },
   ...[2, 4, 8].map((n): Case => ({ name: `${n} counters, inline`, calls: 'f_nop', methods: hook, consumers: times(COUNTER, n) })),
   { name: 'false condition ($rdi == -1), inline', calls: 'f_nop', methods: hook, consumers: [CONDITION] },
-  ...[2, 4, 8].map((n): Case => ({ name: `${n} false conditions, inline`, calls: 'f_nop', methods: hook, consumers: times(CONDITION, n) })),
+  ...[2, 4, 8].map((n): Case => ({ name: `${n} false conditions, inline`, calls: 'f_nop', methods: hook, consumers: times(stopping(FALSE, n), n) })),
   { name: 'false condition on memory, inline', calls: 'f_nop', methods: hook, consumers: [stopping(FALSE_MEMORY)] },
   { name: 'counter on a push, inline', calls: 'f_push', methods: hook, consumers: [COUNTER] },
   { name: 'counter on a load, inline', calls: 'f_load', methods: hook, consumers: [COUNTER] },
@@ -134,6 +139,10 @@ const CASES: readonly Case[] = [
   { name: 'handler, XOL step of xor', calls: 'f_xor', methods: ['xol'], consumers: [HANDLER] },
   { name: 'handler, step in place of xor', calls: 'f_xor', methods: ['inline'], consumers: [HANDLER] },
 ];
+
+/** The program is not relocated. */
+const elf = ElfFile.read(readFileSync(program));
+const ADDRESSES = new Map(elf && elfSymbols(elf).map(({ name, address }) => [name, address]));
 
 const cpuTime = (): number => {
   const { user, system } = process.cpuUsage();
@@ -159,10 +168,9 @@ async function run({ calls, methods, consumers, bare }: Case, n: number, probed:
   const argv = [program, which ?? '', String(n)];
   const started = guest.starter.start({ path: program, argv, environment: [], directory: undefined, randomise: false });
   if ('errno' in started) throw new Error(`errno ${started.errno}`);
-  const address = elfFunctions(readFileSync(program)).get(calls)?.offset ?? 0;
   const view = bound.port.process(started);
-  const text = [...view.space.vmas()].find(({ executable, offset, start, end }) => executable && address >= offset && address < offset + end - start);
-  const vaddr = (text?.start ?? 0) + address - (text?.offset ?? 0);
+  const vaddr = ADDRESSES.get(calls);
+  if (vaddr === undefined) throw new Error(`no function ${calls}`);
   let trapped = 0;
   const trap = (thread: Thread): 'resume' => {
     trapped++;
@@ -192,12 +200,12 @@ async function run({ calls, methods, consumers, bare }: Case, n: number, probed:
 
 const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? 0;
 
-/** Calls that take long enough, tried with ever more. */
+/** Calls whose hits take long enough, tried with ever more: start-up and compilation must not count. */
 async function calibrate(one: Case): Promise<number> {
-  for (let n = 2000; ; ) {
-    const took = await run(one, n, true);
-    if (took >= WANTED || n >= 200_000_000) return n;
-    n = Math.ceil(n * Math.min(20, Math.max(1.5, (1.3 * WANTED) / took)));
+  for (let n = 20_000; ; ) {
+    const took = (await run(one, n, true)) - (await run(one, n, false));
+    if (took >= WANTED || n >= 100_000_000) return n;
+    n = Math.ceil(n * Math.min(20, Math.max(1.5, (1.3 * WANTED) / Math.max(took, 1))));
   }
 }
 

@@ -31,13 +31,17 @@ export interface PortParts {
 /** Hands out the one view of each thread, process and address space. */
 export class UprobesPort {
   private readonly threadViews = new WeakMap<Thread, ThreadView>();
+  private latest: ThreadView | undefined;
   private readonly processViews = new WeakMap<Process, ProcessView>();
   private readonly spaceViews = new WeakMap<AddressSpace, SpaceView>();
 
   constructor(readonly parts: PortParts) {}
 
+  /** Asked at every hit, mostly of the same thread. */
   thread(thread: Thread): ThreadView {
-    return viewOf(this.threadViews, thread, () => new ThreadView(this, thread));
+    if (this.latest?.own === thread) return this.latest;
+    this.latest = viewOf(this.threadViews, thread, () => new ThreadView(this, thread));
+    return this.latest;
   }
 
   process(process: Process): ProcessView {

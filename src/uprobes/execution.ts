@@ -17,7 +17,8 @@ import type { XolArea, XolSlot } from './xol-area.js';
 /** The task is `handling`; its thread stands at the probepoint. `slot`: handed over after a wait. */
 export function execute(core: Core, task: UTask, probepoint: Probepoint, slot?: XolSlot): HookAnswer {
   const { insn, uproc, vaddr } = probepoint;
-  if (core.hooked && slot === undefined && core.canHook(probepoint)) return leaveToHost(core, task, probepoint);
+  if (core.hooked && slot === undefined && (probepoint.hook !== undefined || core.canHook(probepoint)))
+    return leaveToHost(core, task, probepoint);
   // What may not be executed in place may not be executed elsewhere either: it raises its own fault. And a program that steps itself (TF) wants its
   // trap after the instruction, which is the host's to raise.
   const allowed = !isProbeError(insn) && uproc.space.isExecutable(vaddr);

@@ -299,8 +299,10 @@ function afterConsumers(core: Core, task: UTask, probepoint: Probepoint, run: Ru
     probepoint.skipped++;
     core.statistics.skipped++;
   }
-  const wanted = run.returns.filter(({ record }) => record.alive);
-  if (wanted.length > 0) prepareReturn(core, task, probepoint, wanted);
+  if (run.returns.length > 0) {
+    const wanted = run.returns.filter(({ record }) => record.alive);
+    if (wanted.length > 0) prepareReturn(core, task, probepoint, wanted);
+  }
   const all = run.consumers.length;
   if (run.removals > 0 && run.removals === all) core.withdraw(probepoint);
 }

@@ -77,7 +77,7 @@ export class Registration {
 
   leave(): void {
     if (--this.inflight < 0) throw new Error('more handler calls have ended than began');
-    if (this.inflight > 0) return;
+    if (this.inflight > 0 || this.drained.length === 0) return;
     for (const tell of this.drained.splice(0)) tell();
   }
 }

@@ -131,6 +131,7 @@ export class UTask {
 
   /** The instruction of the hit is over, or will not be executed by us: what its handlers wanted to have done afterwards is done. */
   runDeferred(): void {
+    if (this.deferred.length === 0) return;
     for (let next = this.deferred.shift(); next !== undefined; next = this.deferred.shift()) next();
   }
 

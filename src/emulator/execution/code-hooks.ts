@@ -38,7 +38,8 @@ export class CodeHooks {
   /** Deciders by their slots, for the interpreter. */
   readonly table = new WebAssembly.Table({ element: 'anyfunc', initial: DECIDER_TABLE_SIZE });
   private readonly byKey = new Map<string, Hook>();
-  private readonly byNumber = new Map<number, Hook>();
+  /** Looked at for every hit that is asked for. */
+  private readonly byNumber: (Hook | undefined)[] = [];
   private readonly deciders = new Map<string, Decider | undefined>();
   /** Hooks that are not in place, the one that has been so longest first. */
   private readonly kept = new Set<Hook>();
@@ -67,7 +68,7 @@ export class CodeHooks {
     if (number === undefined) return undefined;
     const hook = new Hook(key, bytes, number, counts, decider);
     this.byKey.set(key, hook);
-    this.byNumber.set(number, hook);
+    this.byNumber[number] = hook;
     return hook;
   }
 
@@ -81,7 +82,7 @@ export class CodeHooks {
   }
 
   at(number: number): Hook {
-    const hook = this.byNumber.get(number);
+    const hook = this.byNumber[number];
     if (hook === undefined) throw new Error(`there is no hook ${number}`);
     return hook;
   }
@@ -101,7 +102,7 @@ export class CodeHooks {
   private forget(hook: Hook): void {
     this.kept.delete(hook);
     this.byKey.delete(hook.key);
-    this.byNumber.delete(hook.number);
+    this.byNumber[hook.number] = undefined;
     const others = this.free.get(hook.counts);
     if (others === undefined) this.free.set(hook.counts, [hook.number]);
     else others.push(hook.number);
