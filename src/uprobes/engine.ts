@@ -140,6 +140,8 @@ export class UprobeEngine implements HostEvents {
       slotsFree: uprocs.reduce((sum, { slotsFree }) => sum + slotsFree, 0),
       waiting: tasks.filter(({ state: { name } }) => name === 'parked' || name === 'slotWait').length,
       pendingReturns: tasks.reduce((sum, { returns }) => sum + returns.length, 0),
+      tasks: tasks.length,
+      spaces: uprocs.length,
     };
   }
 

@@ -67,4 +67,7 @@ export interface EngineReport {
   /** Threads that sleep in a handler or wait for a slot. */
   readonly waiting: number;
   readonly pendingReturns: number;
+  /** Threads and address spaces of which the engine knows something. */
+  readonly tasks: number;
+  readonly spaces: number;
 }

@@ -1,14 +1,15 @@
 /** Programs on the real emulator with a probe engine beside them, and a record of all that a program can see of itself. */
 import { createHash } from 'node:crypto';
-import { NO_HOOKS } from '../../src/emulator/hooks.js';
+import { type MachineHooks, NO_HOOKS } from '../../src/emulator/hooks.js';
 import type { ExitStatus, Process } from '../../src/emulator/process.js';
 import type { Thread } from '../../src/emulator/thread.js';
-import { UprobesPort } from '../../src/inferior/uprobes-port.js';
+import { bindEngine } from '../../src/inferior/probe-engine.js';
+import type { PortParts, UprobesPort } from '../../src/inferior/uprobes-port.js';
 import { DEFAULT_MACHINE, type MachineOptions } from '../../src/options.js';
 import { NO_VARIABLES } from '../../src/rsp/agent-machine.js';
 import { createGuestMachine, type GuestMachine } from '../../src/server/guest-machine.js';
 import type { EngineOptions } from '../../src/uprobes/core.js';
-import { UprobeEngine } from '../../src/uprobes/engine.js';
+import type { UprobeEngine } from '../../src/uprobes/engine.js';
 import type { Caller, HostThread } from '../../src/uprobes/port.js';
 
 export interface Program {
@@ -31,12 +32,19 @@ const FAR = 0x7fff_ffff_f000;
 
 const SMALL: MachineOptions = { ...DEFAULT_MACHINE, maxMemory: 1 << 27, epoch: 0, network: false, fastSleep: true };
 
+export interface Binding {
+  /** `far`: more than 2 GiB from the program. */
+  readonly slots?: 'near' | 'far';
+  /** The engine's invariants are looked at after every event. */
+  readonly checked?: boolean;
+}
+
 /** Starts it; nothing has run. */
 export function start(
   [path = '', ...args]: readonly string[],
   options: Partial<EngineOptions> = {},
   machine: Partial<MachineOptions> = {},
-  slots: 'near' | 'far' = 'near',
+  { slots = 'near', checked = false }: Binding = {},
 ): Program {
   const guest = createGuestMachine({ ...SMALL, ...machine });
   const process = guest.starter.start({
@@ -47,7 +55,7 @@ export function start(
     randomise: false,
   });
   if ('errno' in process) throw new Error(`${path}: errno ${process.errno}`);
-  const port = new UprobesPort({
+  const parts: PortParts = {
     machine: guest.machine,
     agentMachine: (thread) => ({
       ...NO_VARIABLES,
@@ -56,55 +64,66 @@ export function start(
       print: (text) => program.printed.push(`${thread.tid} ${Buffer.from(text)}`),
     }),
     isStepping: () => false,
-  });
+  };
+  const { engine, port, hooks } = bindEngine(parts, options);
   if (slots === 'far') {
     const space = port.space(process);
     const mapXol = space.mapXol.bind(space);
     space.mapXol = (where) => mapXol('near' in where ? { near: FAR } : where);
   }
-  const engine = new UprobeEngine({ processes: () => port.processes(), returnJumpWeight: 1 }, options);
   const caller: Caller = {
     resolve: (pid) => port.processes().find((view) => (view.pid as number) === pid),
     mayProbe: () => true,
     privileged: true,
   };
   const program: Program = { guest, process, engine, port, caller, printed: [], status: undefined, memory: undefined };
-  guest.machine.hooks = {
+  const own: MachineHooks = {
     ...NO_HOOKS,
-    breakpoint: (thread) => engine.breakpoint(port.thread(thread)),
-    hook(thread) {
-      port.lendMissed(thread);
-      return engine.hook(port.thread(thread));
-    },
-    settle: (thread, exit) => engine.settle(port.thread(thread), exit),
+    breakpoint: (thread) => hooks.breakpoint(thread),
+    hook: (thread) => hooks.hook(thread),
+    settle: (thread, exit) => hooks.settle(thread, exit),
     fork(parent, child) {
-      if (parent.process.space === child.process.space) engine.cloned(port.thread(parent), port.thread(child));
-      else engine.forked(port.thread(parent), port.thread(child));
+      hooks.forked(parent, child);
       return 'go';
     },
     clone(parent, child) {
-      engine.cloned(port.thread(parent), port.thread(child));
+      hooks.cloned(parent, child);
       return 'go';
     },
     exec(thread) {
-      engine.execed(port.thread(thread));
+      hooks.execed(thread);
       return 'go';
     },
     threadExit(thread) {
-      engine.threadExited(port.thread(thread));
+      hooks.threadExited(thread);
       return 'go';
     },
     processExit(ended, status) {
-      engine.processExited(port.process(ended));
+      hooks.processExited(ended);
       if (ended === process) program.status = status;
       return 'go';
     },
     spaceGone(ending) {
       if (ending === process) program.memory = digest(program);
-      engine.spaceGone(port.space(ending));
+      hooks.spaceGone(ending);
     },
   };
+  guest.machine.hooks = checked ? checking(own, engine) : own;
   return program;
+}
+
+/** The same hooks, and the engine's invariants behind each. */
+function checking(hooks: MachineHooks, engine: UprobeEngine): MachineHooks {
+  const checked = Object.entries(hooks).map(([name, hook]) => {
+    if (typeof hook !== 'function') return [name, hook];
+    const withCheck = (...args: never[]): unknown => {
+      const answer = (hook as (...args: never[]) => unknown)(...args);
+      engine.checkInvariants();
+      return answer;
+    };
+    return [name, withCheck];
+  });
+  return Object.fromEntries(checked) as MachineHooks;
 }
 
 /** Runs to the end of all processes; sleeps take no time. */

@@ -72,7 +72,12 @@ function probed(
   machine: Partial<MachineOptions> = {},
   slots: 'near' | 'far' = 'near',
 ): Observed & { readonly counts: Record<Method, number> } {
-  const program = start(argv, { methods: new Set(methods), maxProbepoints: LONGEST }, { ...CPU, ...machine }, slots);
+  const program = start(
+    argv,
+    { methods: new Set(methods), maxProbepoints: LONGEST },
+    { ...CPU, ...machine },
+    { slots },
+  );
   const trace: string[] = [];
   for (const vaddr of addresses) probeAt(program, vaddr, trace);
   finish(program);
