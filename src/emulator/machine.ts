@@ -223,7 +223,8 @@ export class Machine {
     }
   }
 
-  private usesPid(pid: number): boolean {
+  /** A thread, process, group or session has this number. */
+  usesPid(pid: number): boolean {
     if (this.threads.has(pid as Tid) || this.processes.has(pid as Pid)) return true;
     for (const { pgid, sid } of this.processes.values()) if (pgid === pid || sid === pid) return true;
     return false;

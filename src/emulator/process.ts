@@ -3,6 +3,7 @@
  */
 import type { Pid, Tid } from '../types.js';
 import type { ExecutionSpace } from './executor.js';
+import type { PidNamespace } from './kernel/pid-namespace.js';
 import { type ItimerTable, noItimers, type PosixTimer } from './kernel/timer-state.js';
 import type { WaitKey } from './kernel/wait.js';
 import type { UserMemory } from './memory/user-memory.js';
@@ -109,6 +110,7 @@ export interface Image {
 export interface ProcessParts {
   readonly pid: Pid;
   readonly parent: Process | undefined;
+  readonly pidNamespace?: PidNamespace | undefined;
   readonly pgid: Pid;
   readonly sid: Pid;
   readonly space: ProcessSpace;
@@ -130,6 +132,10 @@ export class Process {
   /** undefined only for the virtual process at the root. */
   parent: Process | undefined;
   readonly children = new Set<Process>();
+  /** undefined: the first one. */
+  readonly pidNamespace: PidNamespace | undefined;
+  /** Of the children that it will have (unshare). */
+  childrenPidNamespace: PidNamespace | undefined;
   pgid: Pid;
   sid: Pid;
   space: ProcessSpace;
@@ -207,6 +213,8 @@ export class Process {
   constructor(parts: ProcessParts) {
     this.pid = parts.pid;
     this.parent = parts.parent;
+    this.pidNamespace = parts.pidNamespace;
+    this.childrenPidNamespace = parts.pidNamespace;
     this.pgid = parts.pgid;
     this.sid = parts.sid;
     this.space = parts.space;

@@ -1,7 +1,8 @@
 /** What execve asks of the loader (loader/exec.ts implements it): a fresh address space with a program in it, or why not. */
+import type { FileOwner } from './kernel/exec-credentials.js';
 import type { Machine } from './machine.js';
 import type { BackingFile } from './memory/backing-file.js';
-import type { Image, Process, ProcessSpace } from './process.js';
+import type { Credentials, Image, Process, ProcessSpace } from './process.js';
 
 export interface LoadRequest {
   readonly machine: Machine;
@@ -24,6 +25,7 @@ export interface LoadedProgram {
   readonly image: Image;
   /** Last part of the path that was executed, at most 15 bytes, one character a byte. */
   readonly comm: string;
+  readonly credentials: Credentials;
 }
 
 /** `errno` positive; `message` is one line for a person, where the errno alone says too little (truncated ELF, 32-bit ELF). */
@@ -42,6 +44,7 @@ export interface ExecutableFile {
   readonly file: BackingFile;
   /** Absolute guest path with symbolic links resolved: what /proc/PID/exe points to. */
   readonly path: string;
+  readonly owner: FileOwner;
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Which clock an id names, the dynamic ones of clock_getcpuclockid(3) included (linux/posix-timers.h: ~pid << 3 | which). */
-import type { Pid, Tid } from '../../types.js';
+import type { Tid } from '../../types.js';
 import type { Machine } from '../machine.js';
 import type { Thread } from '../thread.js';
 import { CLOCK } from './guest-time.js';
+import { idFrom, numberFor, processNumbered } from './pid-namespace.js';
 
 const PER_THREAD = 4;
 const CLOCKFD = 3;
@@ -19,10 +20,10 @@ export function cpuClockOwner(thread: Thread, clock: number): number | undefined
   if ((clock & CLOCKFD) === CLOCKFD) return 'invalid';
   const id = ~(clock >> 3);
   if (clock & PER_THREAD) {
-    const tid = id === 0 ? thread.tid : (id as Tid);
+    const tid = id === 0 ? thread.tid : (idFrom(thread.process, id) as Tid);
     return thread.process.threads.has(tid) ? tid : 'invalid';
   }
-  return id === 0 || id === thread.process.pid ? 0 : 'invalid';
+  return id === 0 || id === numberFor(thread.process, thread.process.pid) ? 0 : 'invalid';
 }
 
 /** CPU time in ns that a CPU clock shows, also of another process; undefined: no such clock. */
@@ -32,7 +33,7 @@ export function cpuClock(machine: Machine, thread: Thread, clock: number): numbe
   if (owner === 0) return thread.process.retired;
   if (owner !== 'invalid') return machine.threads.get(owner as Tid)?.retired;
   if (clock >= 0 || (clock & CLOCKFD) === CLOCKFD || clock & PER_THREAD) return undefined;
-  return machine.processes.get(~(clock >> 3) as Pid)?.retired;
+  return processNumbered(machine, thread.process, ~(clock >> 3))?.retired;
 }
 
 export function isWallClock(clock: number): boolean {

@@ -8,6 +8,7 @@ import type { LoadedProgram } from '../program-loader.js';
 import { SIGNAL } from '../signals.js';
 import type { Thread } from '../thread.js';
 import { E2BIG, EFAULT, EINVAL, ENAMETOOLONG, ENOENT } from './errno.js';
+import { isDumpable } from './exec-credentials.js';
 import { clearChildTid, endThread, finishVfork, leaveSpace } from './exit.js';
 import { resetHandlers } from './fork.js';
 import { RLIMIT } from './limits.js';
@@ -101,7 +102,9 @@ function replace(machine: Machine, thread: Thread, program: LoadedProgram): void
   machine.cpuTimersChanged(process);
   process.image = program.image;
   process.hasExecuted = true;
-  process.dumpable = 1;
+  if (!isDumpable(process.credentials, program.credentials)) thread.parentDeathSignal = 0;
+  process.dumpable = isDumpable(process.credentials, program.credentials) ? 1 : 0;
+  process.credentials = program.credentials;
   process.keepCapabilities = false;
   process.exitSignal = SIGNAL.CHLD;
   thread.name = program.comm;

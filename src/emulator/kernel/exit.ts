@@ -4,6 +4,7 @@ import type { ExitStatus, Process, Usage } from '../process.js';
 import { DEFAULT_ACTION, kernelInfo, killInfo, SA, SIG_IGN, SIGNAL } from '../signals.js';
 import type { Thread } from '../thread.js';
 import { wakeFutex } from './futex-queue.js';
+import { endsWith, leaveNamespace } from './pid-namespace.js';
 import { isOrphanedGroup, membersOf } from './process-groups.js';
 import { releaseRobustFutexes } from './robust-futex.js';
 import { undoSemaphores } from './semaphore.js';
@@ -29,6 +30,8 @@ export function endProcess(machine: Machine, process: Process, status: ExitStatu
   for (const thread of [...process.threads.values()].reverse()) endThread(machine, thread);
   process.status = status;
   process.stopped = undefined;
+  for (const other of endsWith(machine, process))
+    endProcess(machine, other, { kind: 'killed', signal: SIGNAL.KILL, core: false });
   releaseResources(machine, process);
   leaderExits(machine, process);
   machine.wake(process.signalKey);
@@ -55,6 +58,7 @@ export function endThread(machine: Machine, thread: Thread): void {
   retarget(machine, thread, process.pending.set & ~thread.signalMask);
   process.threads.delete(thread.tid);
   machine.threads.delete(thread.tid);
+  if (!thread.isLeader) leaveNamespace(machine, process, thread.tid);
   tellOrphansOfThread(machine, thread);
   machine.releaseCpu(thread.cpu);
 }
@@ -116,9 +120,9 @@ export function finishVfork(machine: Machine, process: Process): void {
   if (waiting !== undefined) machine.wake(waiting.key);
 }
 
-/** Children go to the nearest subreaper among the ancestors, else to the root. */
+/** Children go to the nearest subreaper among the ancestors, else to process 1 of their namespace, else to the root. */
 function orphanChildren(machine: Machine, process: Process): void {
-  const heir = reaperFor(process) ?? machine.root;
+  const heir = reaperFor(machine, process) ?? machine.root;
   if (heir === undefined) return;
   for (const child of [...process.children]) {
     process.children.delete(child);
@@ -132,11 +136,13 @@ function orphanChildren(machine: Machine, process: Process): void {
   }
 }
 
-function reaperFor({ parent }: Process): Process | undefined {
+function reaperFor(machine: Machine, { parent, pidNamespace, pid }: Process): Process | undefined {
   for (let ancestor = parent; ancestor !== undefined; ancestor = ancestor.parent) {
+    if (ancestor.pidNamespace !== pidNamespace) break;
     if (ancestor.subreaper && ancestor.status === undefined) return ancestor;
   }
-  return undefined;
+  const init = pidNamespace?.init;
+  return init === undefined || init === pid ? undefined : machine.processes.get(init);
 }
 
 /** Groups that the process links to their session: its own through its parent, its children's through itself. */
@@ -173,6 +179,7 @@ function tellParent(machine: Machine, process: Process): void {
 export function reap(machine: Machine, process: Process): void {
   process.parent?.children.delete(process);
   machine.processes.delete(process.pid);
+  leaveNamespace(machine, process, process.pid);
 }
 
 /** Adds what a waited-for child used, its own children included (wait_task_zombie). */

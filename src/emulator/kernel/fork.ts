@@ -11,16 +11,19 @@ import { E2BIG, EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM } from './errno.js';
 import { leaveSpace } from './exit.js';
 import { filesOf, install } from './file/file-table.js';
 import { PidFile } from './file/pidfd.js';
+import { CAP, capable } from './identity-checks.js';
 import { RLIMIT } from './limits.js';
+import { enterNamespace, leaveNamespace, nestedNamespace, numberFor } from './pid-namespace.js';
 import { block, type SyscallContext, type SyscallResult, type SyscallRow } from './syscall-table.js';
 import type { Blocked } from './wait.js';
 
 const CLONE = {
   VM: 0x100, FS: 0x200, FILES: 0x400, SIGHAND: 0x800, PIDFD: 0x1000, VFORK: 0x4000, PARENT: 0x8000, THREAD: 0x1_0000, SETTLS: 0x8_0000,
   PARENT_SETTID: 0x10_0000, CHILD_CLEARTID: 0x20_0000, CHILD_SETTID: 0x100_0000, CLEAR_SIGHAND: 0x1_0000_0000, INTO_CGROUP: 0x2_0000_0000,
+  NEWPID: 0x2000_0000,
 } as const; // biome-ignore format: a table
-/** NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: there are no namespaces here. */
-const NAMESPACES = 0x7e02_0000;
+/** NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWNET: there are no such namespaces here. */
+const NAMESPACES = 0x5e02_0000;
 const SIGCHLD = 17;
 
 interface CloneRequest {
@@ -42,6 +45,8 @@ function has({ flags }: CloneRequest, flag: number): boolean {
 
 function check({ process }: SyscallContext, request: CloneRequest): number {
   if (has(request, NAMESPACES)) return -EPERM;
+  const namespaceError = checkNamespace(process, request);
+  if (namespaceError !== 0) return namespaceError;
   if (has(request, CLONE.THREAD) && !has(request, CLONE.SIGHAND)) return -EINVAL;
   if (has(request, CLONE.SIGHAND) && !has(request, CLONE.VM)) return -EINVAL;
   if (has(request, CLONE.CLEAR_SIGHAND) && has(request, CLONE.SIGHAND)) return -EINVAL;
@@ -50,6 +55,17 @@ function check({ process }: SyscallContext, request: CloneRequest): number {
   if (has(request, CLONE.INTO_CGROUP)) return -EINVAL;
   if (has(request, CLONE.PARENT) && process.parent === undefined) return -EINVAL;
   return 0;
+}
+
+function checkNamespace(process: Process, request: CloneRequest): number {
+  const { pidNamespace, childrenPidNamespace } = process;
+  if (has(request, CLONE.NEWPID)) {
+    if (has(request, CLONE.THREAD) || has(request, CLONE.PARENT)) return -EINVAL;
+    if (!capable(process, CAP.SYS_ADMIN)) return -EPERM;
+  }
+  // Behind unshare a process has no threads in two namespaces.
+  if (has(request, CLONE.THREAD) && pidNamespace !== childrenPidNamespace) return -EINVAL;
+  return childrenPidNamespace?.ended ? -ENOMEM : 0;
 }
 
 /** RLIMIT_NPROC counts the threads of a user, the machine's own limit those of everybody. */
@@ -82,7 +98,7 @@ function clone(context: SyscallContext, request: CloneRequest): SyscallResult {
   machine.threads.set(child.tid, child);
   machine.scheduler.enqueue(child);
   announce(machine, thread, child, request);
-  return has(request, CLONE.VFORK) ? waitForVfork(context, child) : child.tid;
+  return has(request, CLONE.VFORK) ? waitForVfork(context, child) : numberFor(process, child.tid);
 }
 
 function tellPidfd({ machine, process, memory }: SyscallContext, { pidfd }: CloneRequest, child: Thread): number {
@@ -99,6 +115,7 @@ function undo({ machine }: SyscallContext, child: Thread, error: number): number
   const { process } = child;
   process.parent?.children.delete(process);
   machine.processes.delete(process.pid);
+  leaveNamespace(machine, process, process.pid);
   process.files.release();
   leaveSpace(machine, process);
   machine.releaseCpu(child.cpu);
@@ -108,6 +125,7 @@ function undo({ machine }: SyscallContext, child: Thread, error: number): number
 function newThread({ machine, process, thread }: SyscallContext, cpu: CpuState): Thread {
   const child = new Thread(machine.newPid() as number as Tid, process, cpu, thread.name);
   process.threads.set(child.tid, child);
+  enterNamespace(process, child.tid);
   return child;
 }
 
@@ -117,12 +135,16 @@ function newProcess(
   request: CloneRequest,
   cpu: CpuState,
 ): Thread | undefined {
+  const nests = has(request, CLONE.NEWPID);
+  const pidNamespace = nests ? nestedNamespace(process.childrenPidNamespace) : process.childrenPidNamespace;
+  if (nests && pidNamespace === undefined) return undefined;
   const space = has(request, CLONE.VM) ? process.space : process.space.fork();
   if (space === undefined) return undefined;
   const sibling = has(request, CLONE.PARENT);
   const child = new Process({
     pid: machine.newPid(),
     parent: sibling ? process.parent : process,
+    pidNamespace,
     pgid: process.pgid,
     sid: process.sid,
     space,
@@ -150,6 +172,7 @@ function newProcess(
   machine.processes.set(child.pid, child);
   const leader = new Thread(child.pid as number as Tid, child, cpu, thread.name);
   child.threads.set(leader.tid, leader);
+  enterNamespace(child, leader.tid);
   return leader;
 }
 
@@ -183,8 +206,9 @@ function inherit({ machine, thread, memory }: SyscallContext, request: CloneRequ
   const sharesMemory = has(request, CLONE.VM) && !has(request, CLONE.VFORK);
   if (!sharesMemory) child.altStack = { ...thread.altStack };
   if (has(request, CLONE.CHILD_CLEARTID)) child.clearChildTid = request.childTid;
-  if (has(request, CLONE.CHILD_SETTID)) child.process.space.writeU32(request.childTid, child.tid);
-  if (has(request, CLONE.PARENT_SETTID)) memory.writeU32(request.parentTid, child.tid);
+  if (has(request, CLONE.CHILD_SETTID))
+    child.process.space.writeU32(request.childTid, numberFor(child.process, child.tid));
+  if (has(request, CLONE.PARENT_SETTID)) memory.writeU32(request.parentTid, numberFor(thread.process, child.tid));
 }
 
 function announce(machine: Machine, thread: Thread, child: Thread, request: CloneRequest): void {
@@ -213,7 +237,7 @@ function resumeVfork({ machine, thread }: SyscallContext, blocked: Blocked): Sys
   const { child } = blocked.progress as VforkWait;
   if (machine.processes.get(child)?.vforkParent !== undefined) return blocked;
   if (machine.hooks.vforkDone(thread) === 'stop') machine.postStop({ kind: 'vfork-done', thread });
-  return child;
+  return numberFor(thread.process, child);
 }
 
 function cloneSyscall(context: SyscallContext): SyscallResult {

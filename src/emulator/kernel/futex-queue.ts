@@ -2,6 +2,7 @@
 import type { Machine } from '../machine.js';
 import type { ProcessSpace } from '../process.js';
 import type { Thread } from '../thread.js';
+import { numberFor } from './pid-namespace.js';
 import type { WaitKey } from './wait.js';
 
 /** Identity of a futex: by address space and address, or by physical address where memory is shared. */
@@ -99,7 +100,7 @@ export function handOver(machine: Machine, space: ProcessSpace, futex: FutexName
     wait.granted = next === thread;
   }
   if (next === undefined) return false;
-  space.writeU32(at, (next.tid | FUTEX_WAITERS | flags) >>> 0);
+  space.writeU32(at, (numberFor(next.process, next.tid) | FUTEX_WAITERS | flags) >>> 0);
   machine.wakeThread(next);
   tidyFutex(machine, futex);
   return true;

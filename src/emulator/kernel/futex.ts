@@ -9,6 +9,7 @@ import {
 } from './futex-queue.js'; // biome-ignore format: one list
 import { CLOCK, instantOf, readTimespec, spanOf } from './guest-time.js';
 import { mayInspect } from './identity-checks.js';
+import { idFrom, numberFor, threadNumbered } from './pid-namespace.js';
 import { block, type SyscallContext, type SyscallResult, type SyscallRow } from './syscall-table.js';
 import type { Blocked } from './wait.js';
 
@@ -180,9 +181,10 @@ function take({ context, at }: Call, waiting: boolean): boolean | number {
   const word = memory.readU32(at);
   if (word === undefined) return -EFAULT;
   const owner = word & FUTEX_TID_MASK;
-  if (owner === thread.tid) return -EDEADLK;
+  const own = numberFor(thread.process, thread.tid);
+  if (owner === own) return -EDEADLK;
   if (owner !== 0) return false;
-  const next = ((word & FUTEX_OWNER_DIED) | thread.tid | (waiting ? FUTEX_WAITERS : 0)) >>> 0;
+  const next = ((word & FUTEX_OWNER_DIED) | own | (waiting ? FUTEX_WAITERS : 0)) >>> 0;
   return memory.writeU32(at, next) ? true : -EFAULT;
 }
 
@@ -194,7 +196,7 @@ function lock(call: Call, deadline: Deadline): SyscallResult {
   if (typeof taken === 'number') return taken;
   if (taken) return 0;
   const word = context.memory.readU32(at) ?? 0;
-  const owner = word & FUTEX_TID_MASK;
+  const owner = idFrom(context.process, word & FUTEX_TID_MASK);
   if (!machine.threads.has(owner as typeof context.thread.tid)) return -ESRCH;
   if (!context.memory.writeU32(at, (word | FUTEX_WAITERS) >>> 0)) return -EFAULT;
   const progress: FutexLock = { kind: 'lock', name: futex, at, owner, granted: false };
@@ -211,7 +213,7 @@ function unlock(call: Call): number {
   const { context, machine, at } = call;
   const word = context.memory.readU32(at);
   if (word === undefined) return -EFAULT;
-  if ((word & FUTEX_TID_MASK) !== context.thread.tid) return -EPERM;
+  if ((word & FUTEX_TID_MASK) !== numberFor(context.process, context.thread.tid)) return -EPERM;
   if (handOver(machine, context.process.space, name(call, at), at, 0)) return 0;
   return context.memory.writeU32(at, 0) ? 0 : -EFAULT;
 }
@@ -247,7 +249,7 @@ function setRobustList({ thread, args }: SyscallContext): number {
 
 function getRobustList({ machine, thread, process, memory, args }: SyscallContext): number {
   const [tid, head, length] = args as [number, number, number];
-  const found = tid === 0 ? thread : machine.threads.get(tid as typeof thread.tid);
+  const found = tid === 0 ? thread : threadNumbered(machine, thread.process, tid);
   if (found === undefined) return -ESRCH;
   if (!mayInspect(process, found.process)) return -EPERM;
   return memory.writeU64(length, ROBUST_HEAD_BYTES) && memory.writeU64(head, found.robustList) ? 0 : -EFAULT;

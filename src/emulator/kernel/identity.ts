@@ -1,8 +1,9 @@
 /** Who a process is: pids, groups, sessions, users, capabilities (kernel/sys.c, kernel/capability.c, kernel/groups.c). */
-import type { Pid, Tid } from '../../types.js';
+import type { Pid } from '../../types.js';
 import type { Credentials, Process } from '../process.js';
 import { EACCES, EFAULT, EINVAL, EPERM, ESRCH } from './errno.js';
 import { CAP, capable } from './identity-checks.js';
+import { idFrom, numberFor, ownerNumbered, processNumbered } from './pid-namespace.js';
 import { membersOf } from './process-groups.js';
 import type { SyscallContext, SyscallResult, SyscallRow } from './syscall-table.js';
 
@@ -12,29 +13,31 @@ const GROUPS_MAX = 65_536;
 
 function find({ machine, process }: SyscallContext, pid: number): Process | undefined {
   if (pid === 0) return process;
-  return machine.processes.get(pid as Pid) ?? machine.threads.get(pid as Tid)?.process;
+  return ownerNumbered(machine, process, pid);
 }
 
 function getpgid(context: SyscallContext): number {
-  return find(context, (context.args[0] as number) | 0)?.pgid ?? -ESRCH;
+  const found = find(context, (context.args[0] as number) | 0);
+  return found === undefined ? -ESRCH : numberFor(context.process, found.pgid);
 }
 
 function getsid(context: SyscallContext): number {
-  return find(context, (context.args[0] as number) | 0)?.sid ?? -ESRCH;
+  const found = find(context, (context.args[0] as number) | 0);
+  return found === undefined ? -ESRCH : numberFor(context.process, found.sid);
 }
 
 function setpgid(context: SyscallContext): number {
   const { machine, process } = context;
   const [pid, pgidArgument] = context.args.map((arg) => arg | 0) as [number, number];
   if (pgidArgument < 0) return -EINVAL;
-  const target = pid === 0 ? process : machine.processes.get(pid as Pid);
+  const target = pid === 0 ? process : processNumbered(machine, process, pid);
   if (target === undefined || (target !== process && target.parent !== process)) return -ESRCH;
   if (target !== process) {
     if (target.sid !== process.sid) return -EPERM;
     if (target.hasExecuted) return -EACCES;
   }
   if (isSessionLeader(target)) return -EPERM;
-  const pgid = (pgidArgument === 0 ? target.pid : pgidArgument) as Pid;
+  const pgid = (pgidArgument === 0 ? target.pid : idFrom(process, pgidArgument)) as Pid;
   const joins = membersOf(machine, pgid).some((member) => member.sid === process.sid);
   if (pgid !== target.pid && !joins) return -EPERM;
   target.pgid = pgid;
@@ -50,7 +53,7 @@ function setsid({ machine, process }: SyscallContext): number {
   process.sid = process.pid;
   process.pgid = process.pid;
   process.terminal = undefined;
-  return process.pid;
+  return numberFor(process, process.pid);
 }
 
 /** Real, effective, saved: the three ids that the calls below change, as users or as groups. */
@@ -239,7 +242,7 @@ function changing(run: (context: SyscallContext) => SyscallResult): (context: Sy
 }
 
 export const identitySyscalls: readonly SyscallRow[] = [
-  { nr: 39, name: 'getpid', run: ({ process }) => process.pid },
+  { nr: 39, name: 'getpid', run: ({ process }) => numberFor(process, process.pid) },
   { nr: 102, name: 'getuid', run: ({ process }) => process.credentials.ruid },
   { nr: 104, name: 'getgid', run: ({ process }) => process.credentials.rgid },
   { nr: 105, name: 'setuid', run: changing((context) => setId(context, USER)) },
@@ -247,8 +250,8 @@ export const identitySyscalls: readonly SyscallRow[] = [
   { nr: 107, name: 'geteuid', run: ({ process }) => process.credentials.euid },
   { nr: 108, name: 'getegid', run: ({ process }) => process.credentials.egid },
   { nr: 109, name: 'setpgid', run: setpgid },
-  { nr: 110, name: 'getppid', run: ({ process }) => process.parent?.pid ?? 0 },
-  { nr: 111, name: 'getpgrp', run: ({ process }) => process.pgid },
+  { nr: 110, name: 'getppid', run: ({ process }) => numberFor(process, process.parent?.pid ?? 0) },
+  { nr: 111, name: 'getpgrp', run: ({ process }) => numberFor(process, process.pgid) },
   { nr: 112, name: 'setsid', run: setsid },
   { nr: 113, name: 'setreuid', run: changing((context) => setRealEffective(context, USER)) },
   { nr: 114, name: 'setregid', run: changing((context) => setRealEffective(context, GROUP)) },
@@ -264,5 +267,5 @@ export const identitySyscalls: readonly SyscallRow[] = [
   { nr: 124, name: 'getsid', run: getsid },
   { nr: 125, name: 'capget', run: capget },
   { nr: 126, name: 'capset', run: capset },
-  { nr: 186, name: 'gettid', run: ({ thread }) => thread.tid },
+  { nr: 186, name: 'gettid', run: ({ process, thread }) => numberFor(process, thread.tid) },
 ];

@@ -12,6 +12,7 @@ import {
   NR_FUTEX,
   wakeFutex,
 } from './futex-queue.js';
+import { numberFor } from './pid-namespace.js';
 
 /** ROBUST_LIST_LIMIT: a circular list ends here. */
 const LIMIT = 2048;
@@ -59,7 +60,7 @@ function died(machine: Machine, { tid, process }: Thread, at: number, pi: boolea
     wake(machine, space, at);
     return true;
   }
-  if ((word & FUTEX_TID_MASK) !== tid) return true;
+  if ((word & FUTEX_TID_MASK) !== numberFor(process, tid)) return true;
   if (!space.writeU32(at, ((word & FUTEX_WAITERS) | FUTEX_OWNER_DIED) >>> 0)) return false;
   if (!pi && word & FUTEX_WAITERS) wake(machine, space, at);
   return true;

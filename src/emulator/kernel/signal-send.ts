@@ -9,14 +9,23 @@ import { isInterruptible } from '../sleep.js';
 import type { Thread } from '../thread.js';
 import { EAGAIN } from './errno.js';
 import { RLIMIT } from './limits.js';
+import { numberFor } from './pid-namespace.js';
 
 /** Sends to the process as a whole: whichever thread takes it. 0, or -EAGAIN when its queue of real-time signals is full. */
+/** Numbers in `info` are the machine's: the receiver gets those that it can see. */
 export function sendToProcess(machine: Machine, process: Process, info: SigInfo): number {
-  return send(machine, process, undefined, info);
+  return send(machine, process, undefined, infoFor(process, info));
 }
 
 export function sendToThread(machine: Machine, thread: Thread, info: SigInfo): number {
-  return send(machine, thread.process, thread, info);
+  return send(machine, thread.process, thread, infoFor(thread.process, info));
+}
+
+/** The kernel's own kinds; what sigqueue sends is the sender's to say. */
+export function infoFor(viewer: Process, info: SigInfo): SigInfo {
+  const { fields } = info;
+  if (viewer.pidNamespace === undefined || (fields.kind !== 'kill' && fields.kind !== 'child')) return info;
+  return { ...info, fields: { ...fields, pid: numberFor(viewer, fields.pid) } };
 }
 
 /** Sends to every process of a group; how many there are. */

@@ -1,5 +1,3 @@
-/** The syscalls about signals (kernel/signal.c). */
-import type { Pid, Tid } from '../../types.js';
 import type { Machine } from '../machine.js';
 import type { UserMemory } from '../memory/user-memory.js';
 import type { Process } from '../process.js';
@@ -13,6 +11,15 @@ import {
 } from './errno.js'; // biome-ignore format: one list
 import { readTimespec, spanOf } from './guest-time.js';
 import { maySignal } from './identity-checks.js';
+import {
+  idFrom,
+  isInit,
+  isVisible,
+  numberFor,
+  ownerNumbered,
+  processNumbered,
+  threadNumbered,
+} from './pid-namespace.js';
 import { membersOf } from './process-groups.js';
 import { dequeueSignal } from './signal-dequeue.js';
 import {
@@ -233,10 +240,23 @@ function sender({ process }: SyscallContext, signal: number, code: number = SI.U
   return { ...killInfo(signal, process.pid, process.credentials.ruid), code };
 }
 
+/** Process 1 gets from its own namespace only the signals that it handles. */
+function isSpared({ pidNamespace }: Process, target: Process, signal: number): boolean {
+  const { handler } = target.handlers.actions[signal] ?? DEFAULT_ACTION;
+  return isInit(target) && pidNamespace === target.pidNamespace && handler === SIG_DFL;
+}
+
 /** One target of kill: 0 only asks whether it may. */
 function killOne(context: SyscallContext, target: Process, signal: number): number {
   if (!maySignal(context.process, target, signal)) return -EPERM;
-  return signal === 0 ? 0 : sendToProcess(context.machine, target, sender(context, signal));
+  return signal === 0 || isSpared(context.process, target, signal)
+    ? 0
+    : sendToProcess(context.machine, target, sender(context, signal));
+}
+
+/** kill(-1): everybody in sight but oneself and process 1. */
+function mayReach({ machine, process }: SyscallContext, other: Process): boolean {
+  return other !== process && other !== machine.root && isVisible(process, other) && !isInit(other);
 }
 
 function kill(context: SyscallContext): number {
@@ -245,14 +265,14 @@ function kill(context: SyscallContext): number {
   const signal = (args[1] as number) | 0;
   if (signal !== 0 && !isSignal(signal)) return -EINVAL;
   if (pid > 0) {
-    const target = machine.processes.get(pid as Pid) ?? machine.threads.get(pid as Tid)?.process;
+    const target = ownerNumbered(machine, process, pid);
     return target === undefined ? -ESRCH : killOne(context, target, signal);
   }
   if (pid === -0x8000_0000) return -ESRCH;
   const targets =
     pid === -1
-      ? [...machine.processes.values()].filter((other) => other !== process && other !== machine.root)
-      : membersOf(machine, pid === 0 ? process.pgid : -pid);
+      ? [...machine.processes.values()].filter((other) => mayReach(context, other))
+      : membersOf(machine, pid === 0 ? process.pgid : idFrom(process, -pid));
   if (targets.length === 0) return -ESRCH;
   const results = targets.map((target) => killOne(context, target, signal));
   return results.includes(0) ? 0 : (results[0] as number);
@@ -268,11 +288,11 @@ function killThread(
 ): number {
   const { machine, process } = context;
   if (tid <= 0 || (tgid !== undefined && tgid <= 0)) return -EINVAL;
-  const target = machine.threads.get(tid as Tid);
-  if (target === undefined || (tgid !== undefined && target.process.pid !== tgid)) return -ESRCH;
+  const target = threadNumbered(machine, process, tid);
+  if (target === undefined || (tgid !== undefined && target.process.pid !== idFrom(process, tgid))) return -ESRCH;
   if (signal !== 0 && !isSignal(signal)) return -EINVAL;
   if (!maySignal(process, target.process, signal)) return -EPERM;
-  return signal === 0 ? 0 : sendToThread(machine, target, info);
+  return signal === 0 || isSpared(process, target.process, signal) ? 0 : sendToThread(machine, target, info);
 }
 
 function tkill(context: SyscallContext): number {
@@ -287,7 +307,7 @@ function tgkill(context: SyscallContext): number {
 
 /** The kernel lets nobody pretend to be itself or kill(2), unless to oneself. */
 function mayForge({ process }: SyscallContext, pid: number, { code }: SigInfo): boolean {
-  return code < 0 && code !== SI.TKILL ? true : pid === process.pid;
+  return code < 0 && code !== SI.TKILL ? true : pid === numberFor(process, process.pid);
 }
 
 function sigqueueinfo(context: SyscallContext): number {
@@ -298,7 +318,7 @@ function sigqueueinfo(context: SyscallContext): number {
   const info = decodeSigInfo(bytes, signal);
   if (!mayForge(context, pid, info)) return -EPERM;
   if (signal !== 0 && !isSignal(signal)) return -EINVAL;
-  const target = machine.processes.get(pid as Pid);
+  const target = processNumbered(machine, process, pid);
   if (target === undefined) return -ESRCH;
   if (!maySignal(process, target, signal)) return -EPERM;
   return signal === 0 ? 0 : sendToProcess(machine, target, info);

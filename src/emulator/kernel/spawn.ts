@@ -44,6 +44,7 @@ export function spawn(machine: Machine, request: SpawnRequest): Process | LoadFa
   if (cpu === undefined) return { errno: ENOMEM };
   process.space = program.space;
   process.image = program.image;
+  process.credentials = program.credentials;
   process.hasExecuted = true;
   machine.abi.start(cpu, program.entry, program.stack);
   const thread = new Thread(process.pid as number as Tid, process, cpu, program.comm);

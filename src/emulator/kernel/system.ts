@@ -1,12 +1,12 @@
 /** The machine as a program sees it: uname, sysinfo, random numbers, and what this kernel does not offer. */
 
-import type { Pid } from '../../types.js';
 import { NS_PER_SECOND } from '../clock.js';
 import type { Process } from '../process.js';
-import { EBADF, EFAULT, EINVAL, EPERM, ERRNO, type ErrnoName, ESRCH } from './errno.js';
+import { EBADF, EFAULT, EINVAL, ENOSPC, EPERM, ERRNO, type ErrnoName, ESRCH } from './errno.js';
 import { filesOf } from './file/file-table.js';
 import type { OpenFile } from './file/open-file.js';
 import { CAP, capable, mayInspect } from './identity-checks.js';
+import { nestedNamespace, processNumbered } from './pid-namespace.js';
 import type { SyscallContext, SyscallResult, SyscallRow } from './syscall-table.js';
 
 const UTS_BYTES = 65;
@@ -64,8 +64,8 @@ const KCMP = { FILE: 0, VM: 1, FILES: 2, FS: 3, SIGHAND: 4, IO: 5, SYSVSEM: 6 } 
 /** 0: the same; 1, 2: an order among different ones. */
 function kcmp({ machine, process, args }: SyscallContext): number {
   const [pid1, pid2, type, fd1, fd2] = args.map((arg) => arg | 0) as [number, number, number, number, number];
-  const a = machine.processes.get(pid1 as Pid);
-  const b = machine.processes.get(pid2 as Pid);
+  const a = processNumbered(machine, process, pid1);
+  const b = processNumbered(machine, process, pid2);
   if (a === undefined || b === undefined) return -ESRCH;
   if (!mayInspect(process, a) || !mayInspect(process, b)) return -EPERM;
   if (type === KCMP.FILE) return compareFiles(filesOf(a).get(fd1), filesOf(b).get(fd2));
@@ -88,11 +88,20 @@ const parts: ReadonlyMap<number, (process: Process) => unknown> = new Map([
   [KCMP.SYSVSEM, (process: Process): unknown => process],
 ]);
 
-/** unshare(2) of what a process has for itself anyway (CLONE_FS, CLONE_FILES) works; namespaces take privileges. */
+const CLONE_NEWPID = 0x2000_0000;
+
+/** unshare(2): what a process has for itself anyway (CLONE_FS, CLONE_FILES), and the pid namespace of its children. There are no other namespaces. */
 function unshare({ process, args }: SyscallContext): SyscallResult {
   const flags = (args[0] as number) >>> 0;
   const own = 0x200 | 0x400 | 0x4_0000;
-  if (flags & ~own) return -EPERM;
+  if (flags & ~(own | CLONE_NEWPID)) return -EPERM;
+  if (flags & CLONE_NEWPID) {
+    if (!capable(process, CAP.SYS_ADMIN)) return -EPERM;
+    if (process.childrenPidNamespace !== process.pidNamespace) return -EINVAL;
+    const nested = nestedNamespace(process.pidNamespace);
+    if (nested === undefined) return -ENOSPC;
+    process.childrenPidNamespace = nested;
+  }
   if (flags & 0x200) process.fs = { ...process.fs };
   if (flags & 0x400) process.files = process.files.unshare();
   return 0;
@@ -106,7 +115,7 @@ function processVm(context: SyscallContext, write: boolean): number {
   const mine = readVector(context, local, localCount);
   const theirs = readVector(context, remote, remoteCount);
   if (mine === undefined || theirs === undefined) return -EFAULT;
-  const target = machine.processes.get((pid | 0) as Pid);
+  const target = processNumbered(machine, process, pid | 0);
   if (target === undefined) return -ESRCH;
   if (!mayInspect(process, target)) return -EPERM;
   const [from, to] = write ? [memory, target.space] : [target.space, memory];

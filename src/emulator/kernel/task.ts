@@ -1,5 +1,3 @@
-/** A thread's own affairs: exit, names, scheduling parameters, limits (kernel/exit.c, kernel/sched/, kernel/sys.c). */
-import type { Pid, Tid } from '../../types.js';
 import { AddressSpace } from '../memory/address-space.js';
 import type { Limit, Process } from '../process.js';
 import type { Thread } from '../thread.js';
@@ -7,6 +5,7 @@ import { EACCES, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH } from './errno.js';
 import { exitThread } from './exit.js';
 import { CAP, capable, mayInspect } from './identity-checks.js';
 import { RLIMIT, RLIMIT_COUNT } from './limits.js';
+import { idFrom, numberFor, ownerNumbered, threadNumbered } from './pid-namespace.js';
 import type { SyscallContext, SyscallResult, SyscallRow } from './syscall-table.js';
 
 function exit({ machine, thread, args }: SyscallContext): SyscallResult {
@@ -21,11 +20,11 @@ function exitGroup({ machine, process, args }: SyscallContext): SyscallResult {
 
 function setTidAddress({ thread, args }: SyscallContext): number {
   thread.clearChildTid = args[0] as number;
-  return thread.tid;
+  return numberFor(thread.process, thread.tid);
 }
 
 function threadOf({ machine, thread }: SyscallContext, tid: number): Thread | undefined {
-  return tid === 0 ? thread : machine.threads.get(tid as Tid);
+  return tid === 0 ? thread : threadNumbered(machine, thread.process, tid);
 }
 
 const POLICY = { OTHER: 0, FIFO: 1, RR: 2, BATCH: 3, IDLE: 5, DEADLINE: 6 } as const;
@@ -154,11 +153,11 @@ function priorityTargets({ machine, process, thread, args }: SyscallContext): Th
     [...machine.threads.values()].filter((other) => match(other.process));
   switch (which) {
     case PRIO_PROCESS: {
-      const one = who === 0 ? thread : machine.threads.get(who as Tid);
+      const one = who === 0 ? thread : threadNumbered(machine, process, who);
       return one === undefined ? [] : [one];
     }
     case PRIO_PGRP:
-      return threadsOf(({ pgid }) => pgid === (who === 0 ? process.pgid : who));
+      return threadsOf(({ pgid }) => pgid === (who === 0 ? process.pgid : idFrom(process, who)));
     case PRIO_USER:
       return threadsOf(({ credentials }) => credentials.ruid === (who === 0 ? process.credentials.ruid : who));
     default:
@@ -237,10 +236,7 @@ function prlimit64(context: SyscallContext): number {
   if (!isKnown(resource | 0)) return -EINVAL;
   const next = nextAt === 0 ? undefined : readLimit(context, nextAt);
   if (nextAt !== 0 && next === undefined) return -EFAULT;
-  const target =
-    (pid | 0) === 0
-      ? process
-      : (machine.processes.get((pid | 0) as Pid) ?? machine.threads.get((pid | 0) as Tid)?.process);
+  const target = (pid | 0) === 0 ? process : ownerNumbered(machine, process, pid | 0);
   if (target === undefined) return -ESRCH;
   if (!mayInspect(process, target)) return -EPERM;
   const before = target.limits[resource | 0] as Limit;

@@ -5,7 +5,8 @@ import { CLD, SIGNAL, type SigInfo } from '../signals.js';
 import { ECHILD, EFAULT, EINVAL, ESRCH } from './errno.js';
 import { addUsage, reap } from './exit.js';
 import { processAt } from './file/pidfd.js';
-import { childInfo, endInfo } from './signal-send.js';
+import { idFrom, numberFor } from './pid-namespace.js';
+import { childInfo, endInfo, infoFor } from './signal-send.js';
 import { block, type SyscallContext, type SyscallResult, type SyscallRow } from './syscall-table.js';
 import { rusageBytes } from './time.js';
 import type { Blocked } from './wait.js';
@@ -110,9 +111,9 @@ function wait(
 
 function wait4Query({ process }: SyscallContext, pid: number, options: number): Query {
   const which = options | W.EXITED;
-  if (pid > 0) return { pid, options: which };
+  if (pid > 0) return { pid: idFrom(process, pid), options: which };
   if (pid === -1) return { options: which };
-  return { pgid: pid === 0 ? process.pgid : -pid, options: which };
+  return { pgid: pid === 0 ? process.pgid : idFrom(process, -pid), options: which };
 }
 
 function wait4(context: SyscallContext): SyscallResult {
@@ -124,7 +125,7 @@ function wait4(context: SyscallContext): SyscallResult {
   if (pid === -0x8000_0000) return -ESRCH;
   const tell = (change: Change): number => {
     const written = statusAt === 0 || context.memory.writeU32(statusAt, change.status);
-    return written && writeUsage(context, usageAt, change) ? change.child.pid : -EFAULT;
+    return written && writeUsage(context, usageAt, change) ? numberFor(context.process, change.child.pid) : -EFAULT;
   };
   return wait(context, wait4Query(context, pid, options), tell, () => 0);
 }
@@ -133,12 +134,12 @@ function wait4(context: SyscallContext): SyscallResult {
 function waitidQuery(context: SyscallContext, kind: number, id: number, options: number): Query | number | undefined {
   const { process } = context;
   if (kind === P_ALL) return { options };
-  if (kind === P_PID) return id > 0 ? { pid: id, options } : undefined;
+  if (kind === P_PID) return id > 0 ? { pid: idFrom(process, id), options } : undefined;
   if (kind === P_PIDFD) {
     const target = id < 0 ? undefined : processAt(context, id);
     return typeof target === 'object' ? { pid: target.pid, options } : target;
   }
-  if (kind === P_PGID) return id >= 0 ? { pgid: id === 0 ? process.pgid : id, options } : undefined;
+  if (kind === P_PGID) return id >= 0 ? { pgid: id === 0 ? process.pgid : idFrom(process, id), options } : undefined;
   return undefined;
 }
 
@@ -150,7 +151,7 @@ function waitid(context: SyscallContext): SyscallResult {
   const query = waitidQuery(context, kind | 0, id | 0, options);
   if (typeof query !== 'object') return query ?? -EINVAL;
   const tell = (change: Change): number => {
-    const written = infoAt === 0 || writeInfo(context, infoAt, change.info);
+    const written = infoAt === 0 || writeInfo(context, infoAt, infoFor(context.process, change.info));
     return written && writeUsage(context, usageAt, change) ? 0 : -EFAULT;
   };
   return wait(context, query, tell, () => (infoAt === 0 || writeInfo(context, infoAt, undefined) ? 0 : -EFAULT));

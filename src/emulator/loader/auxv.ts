@@ -1,5 +1,7 @@
 /** The auxiliary vector of a program (fs/binfmt_elf.c: create_elf_tables). */
-import type { LoadRequest } from '../program-loader.js';
+import { isSecure } from '../kernel/exec-credentials.js';
+import type { Machine } from '../machine.js';
+import type { Credentials } from '../process.js';
 import { PROGRAM_HEADER_BYTES } from './elf.js';
 import type { ElfProgram } from './program-file.js';
 
@@ -34,7 +36,8 @@ const RSEQ_ALIGN = 32;
 
 /** In the order of the kernel. */
 export function auxvOf(
-  { machine, process: { credentials } }: LoadRequest,
+  machine: Machine,
+  credentials: Credentials,
   { main: { program, bias }, linker, vdso }: PlacedObjects,
   addresses: { fileName: number; platform: number; random: number },
 ): Auxv {
@@ -55,7 +58,7 @@ export function auxvOf(
     [AT.EUID, credentials.euid],
     [AT.GID, credentials.rgid],
     [AT.EGID, credentials.egid],
-    [AT.SECURE, 0],
+    [AT.SECURE, isSecure(credentials) ? 1 : 0],
     [AT.RANDOM, addresses.random],
     [AT.HWCAP2, facts.hwcap2],
     [AT.EXECFN, addresses.fileName],

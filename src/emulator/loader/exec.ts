@@ -1,10 +1,11 @@
 /** Loads a program into a fresh address space: ELF programs of every linkage with the real dynamic linker, and scripts (fs/exec.c, fs/binfmt_elf.c). */
 import { pathBytes, pathText } from '../host/path-text.js';
 import { E2BIG, ELOOP, ENOENT, ENOEXEC, ENOMEM } from '../kernel/errno.js';
+import { credentialsAfterExec } from '../kernel/exec-credentials.js';
 import { RLIMIT } from '../kernel/limits.js';
 import { AddressSpace } from '../memory/address-space.js';
 import { holesFor, LOWEST } from '../memory/placement.js';
-import type { Image } from '../process.js';
+import type { Credentials, Image } from '../process.js';
 import type {
   ExecutableFile,
   ExecutableSource,
@@ -127,7 +128,8 @@ export class LinuxLoader implements ProgramLoader {
       });
     const vdso = isPlaced ? mapVdso(space) : undefined;
     const objects = vdso === undefined ? undefined : { main, linker: second, vdso };
-    const stack = objects && this.stack(request, space, argv, layout, objects);
+    const credentials = credentialsAfterExec(machine, request.process, program.file.owner);
+    const stack = objects && this.stack(request, space, argv, layout, objects, credentials);
     if (stack === undefined) {
       space.destroy();
       return { errno: ENOMEM };
@@ -139,7 +141,7 @@ export class LinuxLoader implements ProgramLoader {
     space.marks.brk = heap;
     const { program: started, bias: startedBias } = second ?? main;
     const image: Image = { exe: program.file.path, argv, environ, auxv: stack.auxv };
-    return { space, entry: startedBias + started.entry, stack: stack.sp, image, comm: commOf(request) };
+    return { space, entry: startedBias + started.entry, stack: stack.sp, image, comm: commOf(request), credentials };
   }
 
   private stack(
@@ -148,6 +150,7 @@ export class LinuxLoader implements ProgramLoader {
     argv: readonly Uint8Array[],
     layout: Layout,
     objects: PlacedObjects,
+    credentials: Credentials,
   ): FirstStack | undefined {
     const { facts } = request.machine.abi;
     const random = new Uint8Array(16);
@@ -162,7 +165,7 @@ export class LinuxLoader implements ProgramLoader {
       fileName: fileName(request),
       platform: new TextEncoder().encode(facts.platform),
       random,
-      auxv: (addresses) => auxvOf(request, objects, addresses),
+      auxv: (addresses) => auxvOf(request.machine, credentials, objects, addresses),
     });
   }
 }

@@ -8,6 +8,7 @@ import type { Executor, Exit, WatchHit } from '../../../src/emulator/executor.js
 import type { Host } from '../../../src/emulator/host/host.js';
 import { NO_HOST } from '../../../src/emulator/host/no-host.js';
 import { execSyscalls } from '../../../src/emulator/kernel/exec.js';
+import { credentialsAfterExec } from '../../../src/emulator/kernel/exec-credentials.js';
 import { FileTable } from '../../../src/emulator/kernel/file/file-table.js';
 import { fileSyscalls } from '../../../src/emulator/kernel/file/rows.js';
 import { forkSyscalls } from '../../../src/emulator/kernel/fork.js';
@@ -58,6 +59,9 @@ export function work(count: number): Step {
 }
 
 /** One activation: the program itself, or a handler on top of it. */
+/** Of a file without set-user-id. */
+const NOBODYS = { setUser: undefined, setGroup: undefined };
+
 interface Activation {
   readonly generator: Generator<Step, void, number>;
   /** Address of the next instruction that no step has yet. */
@@ -374,7 +378,7 @@ export function scripted(
     host,
   });
   machine.root = createRoot(machine);
-  const load = ({ path, argv, environ }: LoadRequest): LoadedProgram | LoadFailure => {
+  const load = ({ machine, process, path, argv, environ }: LoadRequest): LoadedProgram | LoadFailure => {
     const found = programs[path];
     if (found === undefined) return { errno: 2 };
     const image = { exe: path, argv, environ, auxv: [] };
@@ -384,6 +388,7 @@ export function scripted(
       stack: STACK_TOP,
       image,
       comm: path.slice(1, 16),
+      credentials: credentialsAfterExec(machine, process, NOBODYS),
     };
   };
   let scratch = 0x1_0100;

@@ -68,7 +68,11 @@ const hostFiles: ExecutableSource = {
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ENOENT' ? -ENOENT : -EACCES;
     }
-    return { file: new HostFile(realpathSync(full)), path: realpathSync(full) };
+    return {
+      file: new HostFile(realpathSync(full)),
+      path: realpathSync(full),
+      owner: { setUser: undefined, setGroup: undefined },
+    };
   },
 };
 

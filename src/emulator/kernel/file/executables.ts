@@ -3,6 +3,7 @@ import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
 import type { ExecutableFile, ExecutableSource } from '../../program-loader.js';
 import { EACCES, ELOOP, ENOENT } from '../errno.js';
+import type { FileOwner } from '../exec-credentials.js';
 import { O, type OpenFile } from './open-file.js';
 import { AT, type Located, locateText } from './path-walk.js';
 import { MAY, mayUse, permits } from './permission.js';
@@ -18,7 +19,8 @@ export class Executables implements ExecutableSource {
     if (isLink(stat)) return -ELOOP;
     const refusal = mayExecute(machine, process, found, stat);
     if (refusal !== 0) return refusal;
-    return found.file === undefined ? openNamed(machine, process, found) : backingOf(found.file);
+    const owner = ownerOf(stat, found);
+    return found.file === undefined ? openNamed(machine, process, found, owner) : backingOf(found.file, owner);
   }
 }
 
@@ -29,7 +31,17 @@ function mayExecute(machine: Machine, process: Process, { mount, inner, file }: 
   return mount.fs.changes?.access(inner, MAY.EXEC) ?? -EACCES;
 }
 
-function openNamed(machine: Machine, process: Process, found: Located): ExecutableFile | number {
+/** Set-group-id without group execution means mandatory locking. */
+function ownerOf({ mode, uid, gid }: FileStat, { mount }: Located): FileOwner {
+  const honoured = !mount.options.includes('nosuid');
+  const setGroup = S.ISGID | 0o010;
+  return {
+    setUser: honoured && (mode & S.ISUID) !== 0 ? uid : undefined,
+    setGroup: honoured && (mode & setGroup) === setGroup ? gid : undefined,
+  };
+}
+
+function openNamed(machine: Machine, process: Process, found: Located, owner: FileOwner): ExecutableFile | number {
   const request = {
     opener: { machine, process },
     path: found.inner,
@@ -40,15 +52,15 @@ function openNamed(machine: Machine, process: Process, found: Located): Executab
   };
   const file = found.mount.fs.open(request);
   if (typeof file === 'number') return file;
-  const program = backingOf(file);
+  const program = backingOf(file, owner);
   file.release();
   return program;
 }
 
 /** A user of the file for the loader. */
-function backingOf(file: OpenFile): ExecutableFile | number {
+function backingOf(file: OpenFile, owner: FileOwner): ExecutableFile | number {
   const backing = file.backing();
   if (backing === undefined) return -EACCES;
   backing.retain();
-  return { file: backing, path: file.path ?? file.name() };
+  return { file: backing, path: file.path ?? file.name(), owner };
 }

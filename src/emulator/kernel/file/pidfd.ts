@@ -1,5 +1,3 @@
-/** pidfd_open(2) and its family: a process as a file, readable when it has ended (kernel/pid.c, kernel/signal.c, fs/pidfs.c). */
-import type { Pid } from '../../../types.js';
 import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
 import { decodeSigInfo, SIGINFO_BYTES } from '../../siginfo.js';
@@ -7,6 +5,7 @@ import { killInfo, SI, SIGNAL_COUNT, type SigInfo } from '../../signals.js';
 import type { Thread } from '../../thread.js';
 import { EBADF, EFAULT, EINVAL, EPERM, ESRCH } from '../errno.js';
 import { mayInspect, maySignal } from '../identity-checks.js';
+import { processNumbered, threadNumbered } from '../pid-namespace.js';
 import { sendToProcess } from '../signal-send.js';
 import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import type { WaitKey } from '../wait.js';
@@ -37,9 +36,9 @@ export class PidFile extends AnonymousFile {
 function open({ machine, process, args }: SyscallContext): number {
   const [pid, flags] = args.map((arg) => arg | 0) as [number, number];
   if (flags & ~O.NONBLOCK || pid <= 0) return -EINVAL;
-  const target = machine.processes.get(pid as Pid);
+  const target = processNumbered(machine, process, pid);
   if (target !== undefined) return install(process, new PidFile(machine, flags, target), true);
-  return [...machine.threads.keys()].some((tid) => tid === pid) ? -EINVAL : -ESRCH;
+  return threadNumbered(machine, process, pid) !== undefined ? -EINVAL : -ESRCH;
 }
 
 /** The process that a descriptor names, or -EBADF. */

@@ -5,6 +5,7 @@ import { bit, SIG_DFL, SIG_IGN, SIGNAL_COUNT, type SigSet } from '../../signals.
 import type { Thread } from '../../thread.js';
 import { FileTable } from '../file/file-table.js';
 import { RLIMIT } from '../limits.js';
+import { numbersOf } from '../pid-namespace.js';
 import { memoryUse, spaceOf } from './memory-map.js';
 import { kilobytes, lines, set16, ticks } from './text.js';
 
@@ -103,10 +104,10 @@ export function status(machine: Machine, task: Task): string {
     ['Gid', [rgid, egid, sgid, fsgid].join('\t')],
     ['FDSize', descriptorSlots(process)],
     ['Groups', credentials.groups.map((group) => `${group} `).join('') || ' '],
-    ['NStgid', process.pid],
-    ['NSpid', tid],
-    ['NSpgid', process.pgid],
-    ['NSsid', process.sid],
+    ['NStgid', numbersOf(process, process.pid).join('\t')],
+    ['NSpid', numbersOf(process, tid).join('\t')],
+    ['NSpgid', numbersOf(process, process.pgid).join('\t')],
+    ['NSsid', numbersOf(process, process.sid).join('\t')],
     ...memoryRows(process),
     ['CoreDumping', 0],
     ['THP_enabled', 0],
