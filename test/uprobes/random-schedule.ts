@@ -2,7 +2,6 @@
  * One random history on the real emulator: probes of all kinds come and go, and their handlers sleep, while eight threads run, children are forked,
  * exec'ed and killed. A seed says everything: the same seed is the same history.
  */
-import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { TIERS } from '../../src/options.js';
 import { GPR } from '../../src/register-set.js';
@@ -10,7 +9,7 @@ import { METHODS, type Method } from '../../src/uprobes/arch.js';
 import type { HostProcess, HostThread } from '../../src/uprobes/port.js';
 import type { Statistics } from '../../src/uprobes/statistics.js';
 import type { FileProbe, HandlerResult, Hit, Uprobe } from '../../src/uprobes/uprobe.js';
-import { finish, type Program, start } from './real-machine.js';
+import { finish, type Program, start, symbolsOf } from './real-machine.js';
 
 /** Instructions of a round, and how often each is executed in one. */
 const PLACES = {
@@ -288,16 +287,4 @@ export function randomSchedule(path: string, seed: number, cycles: number): Prom
 
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Of a program whose text is mapped as it lies in the file; `file offset`: address less offset there. */
-function symbolsOf(path: string): ReadonlyMap<string, number> {
-  const symbols = new Map<string, number>();
-  const table = execFileSync('nm', [path], { encoding: 'utf8' });
-  for (const [, address, name] of table.matchAll(/^([0-9a-f]+) \w (\w+)$/gm))
-    symbols.set(name as string, Number.parseInt(address as string, 16));
-  const headers = execFileSync('readelf', ['-SW', path], { encoding: 'utf8' });
-  const text = / \.text\s+PROGBITS\s+(\w+) (\w+)/.exec(headers);
-  symbols.set('file offset', Number.parseInt(text?.[1] ?? '', 16) - Number.parseInt(text?.[2] ?? '', 16));
-  return symbols;
 }

@@ -1,4 +1,5 @@
 /** Programs on the real emulator with a probe engine beside them, and a record of all that a program can see of itself. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { type MachineHooks, NO_HOOKS } from '../../src/emulator/hooks.js';
 import type { ExitStatus, Process } from '../../src/emulator/process.js';
@@ -163,4 +164,16 @@ function digest(program: Program): string {
     hash.update(from.toString(16)).update(bytes);
   }
   return hash.digest('hex');
+}
+
+/** Of a program whose text is mapped as it lies in the file; `file offset`: address less offset there. */
+export function symbolsOf(path: string): ReadonlyMap<string, number> {
+  const symbols = new Map<string, number>();
+  const table = execFileSync('nm', [path], { encoding: 'utf8' });
+  for (const [, address, name] of table.matchAll(/^([0-9a-f]+) \w (\w+)$/gm))
+    symbols.set(name as string, Number.parseInt(address as string, 16));
+  const headers = execFileSync('readelf', ['-SW', path], { encoding: 'utf8' });
+  const text = / \.text\s+PROGBITS\s+(\w+) (\w+)/.exec(headers);
+  symbols.set('file offset', Number.parseInt(text?.[1] ?? '', 16) - Number.parseInt(text?.[2] ?? '', 16));
+  return symbols;
 }
