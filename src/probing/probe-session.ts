@@ -6,11 +6,12 @@
  *     session.probe('libc:malloc', { handler: (hit) => { sizes.push(argument(hit, 0)); return 'continue'; } });
  *     await session.run();
  */
-import { type MachineHooks, NO_HOOKS } from '../emulator/hooks.js';
+import { type MachineHooks, NO_HOOKS, type StopEvent } from '../emulator/hooks.js';
 import { AddressSpace } from '../emulator/memory/address-space.js';
 import type { BackingFile } from '../emulator/memory/backing-file.js';
 import type { MappingObserver } from '../emulator/memory/machine-memory.js';
 import type { ExitStatus, Process } from '../emulator/process.js';
+import type { Thread } from '../emulator/thread.js';
 import { type BoundEngine, bindEngine, engineOptions } from '../inferior/probe-engine.js';
 import { DEFAULT_MACHINE, type MachineOptions } from '../options.js';
 import { NO_VARIABLES } from '../rsp/agent-machine.js';
@@ -92,6 +93,7 @@ export class ProbeSession {
   private readonly tracer: EventTracer;
   private status: ExitStatus | undefined;
   private stopping = false;
+  private held: Thread | undefined;
 
   private constructor(
     private readonly guest: GuestMachine,
@@ -208,17 +210,32 @@ export class ProbeSession {
   async run(): Promise<RunEnd> {
     const { machine } = this.guest;
     this.stopping = false;
+    this.release();
     while (!this.stopping) {
       const result = this.drive.piece((limit) => machine.run(limit));
       if (result.kind === 'exited') break;
-      // A handler has said so.
-      if (result.kind === 'stop') this.stopping = true;
+      if (result.kind === 'stop') this.stoppedBy(result.event);
       else await this.drive.pause(result.kind === 'idle' ? result : { kind: 'limit' });
     }
     await machine.host.flush();
     if (this.stopping) return { kind: 'stopped' };
     if (this.status === undefined) throw new Error('the machine has ended before its program');
     return this.status;
+  }
+
+  /** A handler has said `stop`: its thread stands before the instruction. */
+  private stoppedBy(event: StopEvent): void {
+    this.stopping = true;
+    if ('thread' in event) this.held = event.thread;
+  }
+
+  /** The thread that was stopped executes its instruction; its handlers have run. */
+  private release(): void {
+    const { held } = this;
+    if (held === undefined) return;
+    this.held = undefined;
+    this.bound.hooks.resumed(held, 'step');
+    this.guest.machine.scheduler.release(held);
   }
 
   /** Makes `run` return soon, wherever the program is; a later `run` goes on. */
@@ -345,9 +362,14 @@ export class ProbeSession {
       semaphore: undefined,
       isResolver: false,
     };
-    const uprobe: Uprobe = { pid: this.process.pid, vaddr, ...bindSite(probe, site) };
+    const uprobe: Uprobe = {
+      pid: this.process.pid,
+      vaddr,
+      ...bindSite(probe, site),
+      registrationCallback: refusedLater(probe, site),
+    };
     const error = this.bound.engine.register(this.caller, uprobe);
-    if (error !== undefined) return error;
+    if (error !== undefined && error.name !== 'EINPROGRESS') return error;
     probe.sites.add(site);
     probe.registered.add(uprobe);
     return undefined;
@@ -373,10 +395,7 @@ export class ProbeSession {
       fileSize: file.size(),
       ...(site.semaphore === undefined ? {} : { refCounterOffset: site.semaphore }),
       ...handlers,
-      // Of a place that was found by a handler.
-      registrationCallback: (_, outcome) => {
-        if (outcome !== undefined) probe.refusals.push({ site, error: outcome });
-      },
+      registrationCallback: refusedLater(probe, site),
     };
     const error = this.bound.engine.registerFile(this.caller, fileProbe);
     if (error !== undefined && error.name !== 'EINPROGRESS') {
@@ -437,6 +456,13 @@ export class ProbeSession {
     if (sync) await Promise.all(registered.map((one) => engine.unregisterSync(one)));
     else for (const one of registered) engine.unregister(one);
   }
+}
+
+/** A handler has asked for the probe: it follows when the instruction of the handler's hit is over. */
+function refusedLater(probe: SessionProbe, site: ProbeSite): NonNullable<ProbeHandlers['registrationCallback']> {
+  return (_, outcome) => {
+    if (outcome !== undefined) probe.refusals.push({ site, error: outcome });
+  };
 }
 
 /** The probe's handlers at one of its places. */

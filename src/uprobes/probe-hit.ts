@@ -35,4 +35,9 @@ export class ProbeHit implements Hit {
     const bytes = new Uint8Array(length);
     return this.thread.process.space.read(from, bytes) === length ? bytes : undefined;
   }
+
+  write(address: bigint, bytes: Uint8Array): boolean {
+    const to = vaddr(address);
+    return to !== undefined && this.thread.process.space.write(to, bytes);
+  }
 }

@@ -32,6 +32,8 @@ export interface Hit {
   setIp(address: bigint): boolean;
   /** Bytes of the thread's memory as it sees them itself; undefined when one of them is not mapped. */
   read(address: bigint, length: number): Uint8Array | undefined;
+  /** Stores bytes as a debugger does: protection does not matter. False, and nothing is written: one of them is not mapped. */
+  write(address: bigint, bytes: Uint8Array): boolean;
   /** A value that the entry handler leaves for the return handler of the same call, one per probe. 0n at entry. */
   cookie: bigint;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Module } from '../../src/elf/module.js';
 import { argument, returnValue } from '../../src/probing/arguments.js';
+import { Histogram } from '../../src/probing/histogram.js';
 import { ProbeFailure, ProbeSession, SpawnError } from '../../src/probing/probe-session.js';
 import { isModule, parseProbeSpec } from '../../src/probing/probe-spec.js';
 import { buildGuest } from '../guests/build.js';
@@ -176,48 +177,38 @@ test.each([DYNAMIC, STATIC])(
   },
 );
 
-test('as many calls of library functions in a system program as gdb counts on the processor', async () => {
+test('the histogram of malloc in a system program, and its calls of free, are those that gdb sees on the processor', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'empty-'));
   const environment = { LC_ALL: 'C' };
-  const counted = (name: string): number => {
-    const commands = [
-      'set debuginfod enabled off',
-      'set startup-with-shell off',
-      'set pagination off',
-      'catch load libc.so',
-      'run',
-      `break *${name}`,
-      'ignore 2 100000000',
-      'continue',
-      'info breakpoints',
-    ];
-    const script = commands.flatMap((command) => ['-ex', command]);
-    const text = execFileSync('gdb', ['-nx', '-q', '-batch', ...script, '--args', '/bin/ls', folder], {
-      encoding: 'utf8',
-      env: environment,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    return Number(/already hit (\d+) time.*\n.*ignore next/.exec(text)?.[1] ?? 0);
-  };
+  const commands = [
+    'set debuginfod enabled off',
+    'set startup-with-shell off',
+    'set pagination off',
+    'catch load libc.so',
+    'run',
+    'dprintf *malloc,"malloc %lu\\n",$rdi',
+    'dprintf *free,"free\\n"',
+    'delete 1',
+    'continue',
+  ];
+  const args = ['-nx', '-q', '-batch', ...commands.flatMap((command) => ['-ex', command]), '--args', '/bin/ls', folder];
+  const text = execFileSync('gdb', args, { encoding: 'utf8', env: environment, stdio: ['ignore', 'pipe', 'ignore'] });
+  const native = new Histogram();
+  for (const [, size] of text.matchAll(/^malloc (\d+)$/gm)) native.add(BigInt(size ?? 0));
+
   const session = ProbeSession.spawn({
     argv: ['/bin/ls', folder],
     environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     machine: { maxMemory: 1 << 28, network: false, fastSleep: true },
   });
-  const hits = new Map<string, number>();
-  const names = ['malloc', 'free'];
-  for (const name of names) {
-    session.probe(`libc:${name}`, {
-      handler() {
-        hits.set(name, (hits.get(name) ?? 0) + 1);
-        return 'continue';
-      },
-    });
-  }
+  const sizes = new Histogram();
+  session.trace('libc:malloc size=$arg1:u64', ({ args: { size } }) => sizes.add(size as bigint));
+  const free = session.trace('libc:free', () => undefined);
   await session.run();
-  expect(hits.get('malloc')).toBeGreaterThan(10);
-  expect(names.map((name) => [name, hits.get(name)])).toEqual(names.map((name) => [name, counted(name)]));
   rmdirSync(folder);
+  expect(sizes.summary?.count).toBeGreaterThan(10);
+  expect([sizes.summary, sizes.buckets]).toEqual([native.summary, native.buckets]);
+  expect(free.hits).toBe([...text.matchAll(/^free$/gm)].length);
 });
 
 test('a probe that is removed on the way, and what is no place', async () => {
@@ -240,4 +231,25 @@ test('a probe that is removed on the way, and what is no place', async () => {
 
 test('a program that is not there', () => {
   expect(() => spawn('/nowhere/at/all')).toThrow(SpawnError);
+});
+
+test('a handler that says stop ends the run, which can go on', async () => {
+  const session = spawn(STATIC);
+  let hits = 0;
+  session.probe('price', {
+    handler() {
+      return ++hits === 2 ? 'stop' : 'continue';
+    },
+  });
+  expect(await session.run()).toEqual({ kind: 'stopped' });
+  expect(hits).toBe(2);
+  expect(await session.run()).toEqual(native(STATIC));
+  expect(hits).toBe(5);
+});
+
+test('a run that is stopped while the program sleeps', async () => {
+  const session = ProbeSession.spawn({ argv: ['/bin/sleep', '1000'], machine: { maxMemory: 1 << 28, network: false } });
+  const asleep = session.trace('libc:clock_nanosleep', () => void setImmediate(() => session.stop()));
+  expect(await session.run()).toEqual({ kind: 'stopped' });
+  expect(asleep.hits).toBe(1);
 });
