@@ -124,6 +124,7 @@ class Thread implements HostThread {
   readonly stepping = false;
   readonly trapFlag = false;
   displaced = false;
+  unfinished = false;
   fip = 0;
   ip = TEXT;
   parked = 0;

@@ -23,6 +23,8 @@ export interface TracerParts {
 
 /** What is remembered of a call until it returns. */
 interface Call {
+  /** The call's return will show it. */
+  readonly cookie: bigint;
   readonly time: number;
   readonly address: number;
   readonly arguments: readonly bigint[];
@@ -37,8 +39,8 @@ export type SeeEvent = (
 const MAX_CALLS = 65_536;
 
 export class EventTracer {
-  /** By the cookie that the call's return will show. */
-  private readonly calls = new Map<bigint, Call>();
+  /** A ring: each takes the place of the one MAX_CALLS before. */
+  private readonly calls: Call[] = [];
   private lastCookie = 0n;
 
   constructor(private readonly parts: TracerParts) {}
@@ -69,17 +71,21 @@ export class EventTracer {
         return 'continue';
       },
       retHandler: (hit, site) => {
-        const result = tell(hit, site, this.calls.get(hit.cookie));
+        const result = tell(hit, site, this.recall(hit.cookie));
         return result instanceof Promise ? result.then(() => undefined) : undefined;
       },
     };
   }
 
-  private remember(call: Call): bigint {
+  private remember(call: Omit<Call, 'cookie'>): bigint {
     const cookie = ++this.lastCookie;
-    this.calls.set(cookie, call);
-    if (this.calls.size > MAX_CALLS) for (const oldest of this.calls.keys()) if (this.calls.delete(oldest)) break;
+    this.calls[Number(cookie) % MAX_CALLS] = { ...call, cookie };
     return cookie;
+  }
+
+  private recall(cookie: bigint): Call | undefined {
+    const call = this.calls[Number(cookie) % MAX_CALLS];
+    return call?.cookie === cookie ? call : undefined;
   }
 
   private facts(spec: EventSpec, hit: Hit, site: ProbeSite, call: Call | undefined): EventFacts {

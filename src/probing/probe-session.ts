@@ -178,8 +178,6 @@ export class ProbeSession {
   ): SessionProbe | ProbeError {
     const place = typeof spec === 'string' ? parseProbeSpec(spec) : spec;
     if (typeof place === 'string') return probeError('EINVAL', place);
-    if (handlers.handler === undefined && handlers.retHandler === undefined)
-      return probeError('EINVAL', 'a probe needs a handler or a return handler');
     const probe = new SessionProbe(place, this.filtered(handlers, options), (which, sync) => this.drop(which, sync));
     const error = this.put(probe, place, options);
     if (error !== undefined) void this.drop(probe, false);
@@ -204,6 +202,21 @@ export class ProbeSession {
     );
     const probe = this.probe(event.place, handlers, options);
     return Object.assign(traced, { probe });
+  }
+
+  /** Counts an event's hits and does nothing else. Without a condition, and not of returns, translated code does it: nanoseconds a hit. */
+  count(spec: string | EventSpec, options: ProbeOptions = {}): SessionTrace {
+    const event = typeof spec === 'string' ? parseEventSpec(spec) : spec;
+    if (typeof event === 'string') throw new ProbeFailure(probeError('EINVAL', event));
+    if (event.returns || event.condition !== undefined) return this.trace(event, () => undefined, options);
+    const probe = this.probe(event.place, {}, options);
+    return {
+      spec: event,
+      probe,
+      get hits() {
+        return probe.hits;
+      },
+    };
   }
 
   /** Runs until the program and its children have ended, or `stop`, and says how the program did. */

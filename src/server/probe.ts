@@ -176,6 +176,8 @@ function watch(
     if (isTraced) outputs.event(event);
   };
   try {
+    const onlyCounts = counted.length === 0 && print === false && !stack && !isTraced;
+    if (onlyCounts) return { trace: session.count(full, { follow }), histograms: counted, stacks };
     const expressions = [...histograms, ...(format?.expressions ?? [])];
     return { trace: session.trace(full, see, { follow, expressions }), histograms: counted, stacks };
   } catch (error) {
