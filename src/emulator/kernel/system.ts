@@ -53,6 +53,8 @@ const RANDOM_MAX = 0x1ff_ffff;
 function getrandom({ machine, memory, args }: SyscallContext): number {
   const [at, length, flags] = args as [number, number, number];
   if (flags & ~GRND_FLAGS || (flags & 6) === 6) return -EINVAL;
+  // A size_t: such an end lies beyond user memory.
+  if (length < 0) return -EFAULT;
   const bytes = new Uint8Array(Math.min(length, RANDOM_MAX));
   machine.entropy.fill(bytes);
   const written = memory.write(at, bytes);

@@ -104,6 +104,7 @@ const OPTIONAL: ReadonlySet<CpuidFeature> = new Set([
   CpuidFeature.HLE,
   CpuidFeature.HLE_or_RTM,
   CpuidFeature.PKU,
+  CpuidFeature.SMX,
 ]);
 
 function isOptional(feature: CpuidFeature): boolean {

@@ -322,10 +322,11 @@ describe('the system', () => {
       [318, AT, 33, 0],
       [318, AT, 8, 6],
       [318, BAD, 8, 0],
+      [318, BAD, -1, 0],
     ] as const;
     const one = calls(list);
     const two = calls(list);
-    expect(one.results).toEqual([33, -22, -14]);
+    expect(one.results).toEqual([33, -22, -14, -14]);
     expect(one.guest.space.readBytes(AT, 64)).toEqual(two.guest.space.readBytes(AT, 64));
     expect(one.guest.space.readU32(AT + 36)).toBe(0);
   });

@@ -64,6 +64,11 @@ function chmodAt(context: SyscallContext, directory: number, path: number, mode:
   return chmod(context, namedTarget(locateAt(context, directory, path, flags, { follow })), mode);
 }
 
+/** A uid_t or gid_t argument: unsigned 32 bits, but -1, which keeps what there is. */
+function ownerId(argument: number): number {
+  return (argument | 0) === -1 ? -1 : argument >>> 0;
+}
+
 /** The owner may give a file to another group of his; everything else takes CAP_CHOWN (chown_ok, chgrp_ok). */
 function chown({ machine, process }: SyscallContext, target: Target | number, uid: number, gid: number): number {
   if (typeof target === 'number') return target;
@@ -89,7 +94,7 @@ function chownAt(
   if (flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) return -EINVAL;
   const follow = !(flags & AT.SYMLINK_NOFOLLOW);
   const [uid, gid] = ids as [number, number];
-  return chown(context, namedTarget(locateAt(context, directory, path, flags, { follow })), uid | 0, gid | 0);
+  return chown(context, namedTarget(locateAt(context, directory, path, flags, { follow })), ownerId(uid), ownerId(gid));
 }
 
 const UTIME_NOW = 0x3fff_ffff;
@@ -262,7 +267,7 @@ export const attributeSyscalls: readonly SyscallRow[] = [
     name: 'fchown',
     run: (context) => {
       const [, uid, gid] = numbers(context);
-      return chown(context, openTarget(fileAt(context)), uid | 0, gid | 0);
+      return chown(context, openTarget(fileAt(context)), ownerId(uid), ownerId(gid));
     },
   },
   { nr: 94, name: 'lchown', run: (context) => chownPath(context, AT.SYMLINK_NOFOLLOW) },

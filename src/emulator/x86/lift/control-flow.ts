@@ -88,22 +88,21 @@ function retf(b: Lifter): void {
   b.jumpIndirect(target, 'ret');
 }
 
-/** IRETQ to the same privilege: rip, CS, RFLAGS, rsp, SS. */
-function iretq(b: Lifter): void {
+/** IRET, IRETD, IRETQ to the same privilege: rip, CS, RFLAGS, rsp, SS, of the operand size each. */
+function iret(b: Lifter, size: number): void {
   const at = b.plain(b.gpr(GPR.RSP), true);
-  const [rip, cs, flags, rsp, ss] = [0, 8, 16, 24, 32].map((offset) => b.load(b.at(at, offset), 8)) as [
-    Value,
-    Value,
-    Value,
-    Value,
-    Value,
-  ];
-  checkCode(b, b.and(b.wrap(cs), b.i32(0xffff)));
+  const load = (place: number): Value => b.load(b.at(at, size * place), size);
+  const rip = b.extendU(load(0));
+  const cs = b.wrap(load(1));
+  const flags = b.wrap(load(2));
+  const rsp = b.extendU(load(3));
+  const ss = b.wrap(load(4));
+  checkCode(b, b.and(cs, b.i32(0xffff)));
   checkTarget(b, rip);
-  checkSegment(b, Register.SS, b.wrap(ss));
-  setSegment(b, Register.SS, b.wrap(ss));
+  checkSegment(b, Register.SS, ss);
+  setSegment(b, Register.SS, ss);
   b.setGpr(GPR.RSP, rsp);
-  writeFlags(b, b.wrap(flags), 8);
+  writeFlags(b, flags, size);
   b.jumpIndirect(rip, 'jump.to');
 }
 
@@ -173,7 +172,9 @@ export const controlFlow: readonly InsnRow[] = [
   row(Mnemonic.Jrcxz, (b) => jrcxz(b, 8)),
   row(Mnemonic.Jecxz, (b) => jrcxz(b, 4)),
   row(Mnemonic.Retf, retf),
-  row(Mnemonic.Iretq, iretq),
+  row(Mnemonic.Iret, (b) => iret(b, 2)),
+  row(Mnemonic.Iretd, (b) => iret(b, 4)),
+  row(Mnemonic.Iretq, (b) => iret(b, 8)),
   row(Mnemonic.Loop, (b) => loop(b)),
   row(Mnemonic.Loope, (b) => loop(b, true)),
   row(Mnemonic.Loopne, (b) => loop(b, false)),
