@@ -2,7 +2,7 @@
 // with shared chunks. Loading 400 small modules took a fifth of a second at every start.
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { build } from 'esbuild';
 
 const COMMON = { bundle: true, platform: 'node', target: 'node20' };
@@ -32,7 +32,7 @@ const program = await build({
 // iced-x86 reads it from the folder of its code.
 copyFileSync(require.resolve('iced-x86/iced_x86_bg.wasm'), 'dist/iced_x86_bg.wasm');
 const hash = createHash('sha256').update(readFileSync('dist/program.cjs')).digest('hex').slice(0, 16);
-const unexpected = Object.values(program.metafile.outputs)[0].imports.filter(({ path }) => !/^(node:)?[a-z_/]+$/.test(path));
+const unexpected = Object.values(program.metafile.outputs)[0].imports.filter(({ path }) => !isBuiltin(path));
 if (unexpected.length > 0) throw new Error(`left outside: ${unexpected.map(({ path }) => path)}`);
 
 await build({

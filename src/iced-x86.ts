@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import type * as iced from 'iced-x86';
+import { optimisedLate } from './wasm-engine.js';
 
 export const {
   Code,
@@ -24,7 +25,7 @@ export const {
   OpKind,
   Register,
   RegisterExt,
-} = createRequire(import.meta.url)('iced-x86') as typeof iced;
+} = optimisedLate(() => createRequire(import.meta.url)('iced-x86') as typeof iced);
 
 export type Code = iced.Code;
 export type ConstantOffsets = iced.ConstantOffsets;

@@ -45,7 +45,8 @@ export function createMachine({ host, tier, epoch = host.inputs.epoch, ...config
     model: config.cpu,
   });
   const askHook = (cpu: CpuState, hook: CodeHook): number => machine.askHook(cpu, hook);
-  const execution = new Execution({ physical, arch: x86, model: config.cpu, environment, askHook, tier });
+  const { cache } = host;
+  const execution = new Execution({ physical, arch: x86, model: config.cpu, environment, askHook, tier, cache });
   memory.listener = execution;
   const machine = new Machine({
     config: { ...config, epoch, limits: defaultLimits(), hostname: host.inputs.hostname },

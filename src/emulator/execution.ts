@@ -9,6 +9,7 @@ import type { Block } from './execution/block.js';
 import { CodeHooks } from './execution/code-hooks.js';
 import { CodeStore } from './execution/code-store.js';
 import { Fetcher, type FetchFault, sameBytes } from './execution/fetch.js';
+import { KeptCode } from './execution/kept-code.js';
 import type { CodeRange } from './execution/region-store.js';
 import { createRuntime, type Runtime } from './execution/runtime.js';
 import { SlowLane } from './execution/slow-lane.js';
@@ -16,6 +17,7 @@ import { SpaceCode } from './execution/space-code.js';
 import { type CodeSource, type Tier, Tiering } from './execution/tiering.js';
 import type { CodeHook, CodeListener, ExecutionSpace, Executor, Exit, PageFault } from './executor.js';
 import type { GuestArch, HelperEnvironment, Lifted, Model } from './guest-arch.js';
+import type { HostCache } from './host/host.js';
 import { InterpreterEncoder } from './interp/encode.js';
 import { RECORD_BYTES } from './interp/opcodes.js';
 import type { IrBlock } from './ir/ir.js';
@@ -39,6 +41,8 @@ export interface ExecutionConfig {
   readonly tier?: Tier;
   /** Executions of a block until tier `auto` compiles it; tiering's choice if not given. */
   readonly hotAfter?: number;
+  /** For code that a later run can use again. */
+  readonly cache?: HostCache | undefined;
 }
 
 /** For `--stats`. */
@@ -52,6 +56,8 @@ export interface ExecutionStatistics {
 
 /** Most instructions in a block. */
 const BLOCK_LIMIT = 64;
+/** Instructions after which a run is no short one: what is hot gets compiled, and the interpreter optimised code. The first of both take V8 0.1 s. */
+const LONG_RUN = 1_000_000;
 /** So many misses of one instruction in a row: its pages push each other out of the TLB. */
 const MISS_LIMIT = 8;
 /** First address behind user space (Linux: TASK_SIZE_MAX). */
@@ -80,6 +86,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   private missFuel = -1;
   private missCount = 0;
   private compiled = 0;
+  private untilLong: number;
   /** Where fuel ran out last. */
   private endedAt = -1;
   private readonly model: Model;
@@ -88,6 +95,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   private code: SpaceCode | undefined;
   /** Of the hit that was asked for last. */
   private asked: CodeHook | undefined;
+  private readonly kept: KeptCode | undefined;
 
   constructor(private readonly config: ExecutionConfig) {
     this.physical = config.physical;
@@ -95,13 +103,17 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     this.model = config.model ?? 'base';
     this.hooks = new CodeHooks(config.physical);
     const askHook = (_cpu: number, number: number): number => this.ask(this.hooks.at(number));
-    this.runtime = createRuntime(config.arch, config.physical, { deciders: this.hooks.table, askHook });
+    this.runtime = createRuntime(config.arch, config.physical, { deciders: this.hooks.table, askHook }, config.cache);
     this.store = new CodeStore(
       new InterpreterEncoder(config.physical, config.arch.subroutines, this.runtime.subroutine),
     );
     this.fetcher = new Fetcher(config.physical);
     this.slowLane = new SlowLane(config.physical, this.runtime);
+    const { cache, tier = 'auto' } = config;
+    // Blocks of the other tiers do not count their executions: no runs but tests have them.
+    this.kept = cache && tier === 'auto' ? new KeptCode(cache, this.model, config.arch.subroutines) : undefined;
     const source: CodeSource = {
+      kept: this.kept,
       runtime: this.runtime,
       physical: config.physical,
       irAt: (code, ip, lift) => this.irAt(code, ip, lift),
@@ -110,7 +122,8 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
       cool: (code, ip, executions) => this.cool(code, ip, executions),
       mark: (space, { ip, end }) => this.fetcher.markCode(space, ip, end),
     };
-    this.tiering = new Tiering(config.tier ?? 'auto', source, config.hotAfter);
+    this.tiering = new Tiering(tier, source, config.hotAfter);
+    this.untilLong = tier === 'compile' || config.hotAfter !== undefined ? 0 : LONG_RUN;
   }
 
   get statistics(): ExecutionStatistics {
@@ -131,13 +144,17 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     this.missCount = 0;
     this.cpu = cpu;
     this.code = code;
-    if (fuel > 1) this.tiering.compileWaiting();
+    if (fuel > 1 && this.untilLong <= 0) this.tiering.compileWaiting();
     if (this.arch.stepsItself(cpu)) return this.stepItself(cpu, code);
     let next = fuel === 1 ? this.single(cpu, code) : this.begin(cpu, code);
     while (typeof next === 'number') {
       next = cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.serve(cpu, code, this.runtime.run(cpu.base, next));
     }
     if (next === FUEL_EXIT) this.endedAt = cpu.rip;
+    if (this.untilLong > 0) {
+      this.untilLong -= fuel - cpu.int(STATE.FUEL);
+      if (this.untilLong <= 0) this.runtime.optimise();
+    }
     this.compiled += cpu.num(STATE.RETIRED_COMPILED);
     cpu.setNum(STATE.RETIRED_COMPILED, 0);
     return next;
@@ -299,7 +316,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     if (known !== undefined) return known;
     const found =
       this.store.find({ ip, single: true }, ({ bytes }) => sameBytes(bytes, hook.bytes)) ??
-      this.addLifted(this.arch.lift(hook.bytes, ip, { limit: 1, model: this.model }), true);
+      this.addLifted(code.space, this.arch.lift(hook.bytes, ip, { limit: 1, model: this.model }), true);
     if (found === undefined) throw new Error(`no instruction behind the hook at ${ip.toString(16)}`);
     this.fetcher.markCode(code.space, ip, found.end);
     code.addOriginal(found);
@@ -343,27 +360,41 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     const head = this.fetcher.page(space, ip);
     if ('why' in head) return head;
     const known = this.store.find({ ip, single }, (block) => this.fetcher.holds(space, head, block));
-    const block = known ?? this.lift(space, ip, head, single);
+    const block = known ?? (single ? undefined : this.restore(space, ip, head)) ?? this.lift(space, ip, head, single);
     if (!('why' in block)) this.fetcher.markCode(space, block.ip, block.end);
     return block;
+  }
+
+  /** The block as an earlier run of the server made it. */
+  private restore(space: ExecutionSpace, ip: number, head: Uint8Array): Block | undefined {
+    const block = this.kept?.find(space, ip);
+    if (
+      block === undefined ||
+      !this.fetcher.holds(space, head, { ip, end: ip + block.bytes.length, bytes: block.bytes, hooks: [] })
+    )
+      return undefined;
+    return this.store.restore(ip, block, this.tiering.hotAfter);
   }
 
   private lift(space: ExecutionSpace, ip: number, head: Uint8Array, single: boolean): Block | FetchFault {
     const { model } = this;
     const options = { model, hookAt: (address: number) => space.hookAt(address) };
-    const inPage = this.addLifted(this.arch.lift(head, ip, { ...options, limit: single ? 1 : BLOCK_LIMIT }), single);
+    const lifted = this.arch.lift(head, ip, { ...options, limit: single ? 1 : BLOCK_LIMIT });
+    const inPage = this.addLifted(space, lifted, single);
     if (inPage !== undefined) return inPage;
     const joined = this.fetcher.acrossBorder(space, ip, head);
     if ('why' in joined) return joined;
-    const across = this.addLifted(this.arch.lift(joined, ip, { ...options, limit: 1 }), single);
+    const across = this.addLifted(space, this.arch.lift(joined, ip, { ...options, limit: 1 }), single);
     if (across === undefined) throw new Error(`no instruction ends within ${head.length} bytes at ${ip.toString(16)}`);
     return across;
   }
 
   /** undefined: the bytes ended within the first instruction. */
-  private addLifted(lifted: Lifted, single: boolean): Block | undefined {
+  private addLifted(space: ExecutionSpace, lifted: Lifted, single: boolean): Block | undefined {
     if (lifted.kind === 'truncated') return undefined;
-    return this.store.add(lifted.block, single, single ? 0 : this.tiering.hotAfter);
+    const block = this.store.add(lifted.block, single, single ? 0 : this.tiering.hotAfter);
+    if (!single) this.kept?.keep(space, lifted.block, this.physical.u8.subarray(block.code, block.codeEnd));
+    return block;
   }
 
   // ---- faults ----

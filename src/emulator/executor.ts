@@ -28,6 +28,12 @@ export type Exit =
 /** Why a page cannot be accessed: no VMA there, its protection, a file page beyond the end of the file, no frame left. */
 export type PageFault = 'unmapped' | 'denied' | 'beyond-file' | 'out-of-memory';
 
+/** Where code comes from: a file, by a name for what is in it now, and the address that its first byte has or would have. */
+export interface CodeOrigin {
+  readonly contents: string;
+  readonly base: number;
+}
+
 /**
  * The inline hook of the probe engine at one instruction: translated code asks whenever it is about to execute it, in place of the int3. Compared by
  * identity: code that was translated with a hook is found again with the same one.
@@ -75,6 +81,8 @@ export interface ExecutionSpace {
   hookAt(address: number): CodeHook | undefined;
   /** These bytes have been translated: whoever changes them, by whatever mapping, has to tell the CodeListener. Both ends lie in one page. */
   markCode(from: number, to: number): void;
+  /** Of the mapping at an address; undefined where none shows a file whose contents have a name. */
+  codeOrigin(address: number): CodeOrigin | undefined;
 }
 
 /** One access of an instruction, as the access log holds it. `access`: ACCESS.READ or ACCESS.WRITE. */

@@ -12,6 +12,9 @@ import type { LoadFailure } from '../emulator/program-loader.js';
 import type { ProgramStarter, StartRequest } from '../inferior/launcher.js';
 import type { MachineOptions } from '../options.js';
 
+/** Set by start.ts for the joined program. */
+declare const SIDESTEP_BUILD: string | undefined;
+const BUILD = typeof SIDESTEP_BUILD === 'undefined' ? undefined : SIDESTEP_BUILD;
 /** Guest pids begin here: far above what a host has given out before it has started millions of processes. */
 const FIRST_PID = 3_000_000;
 /** personality(2). */
@@ -52,7 +55,7 @@ export function createGuestMachine(
   options: MachineOptions,
   descriptors: readonly [number, number, number] = [0, 1, 2],
 ): GuestMachine {
-  const host = new NodeHost({ root: options.root, noNetwork: !options.network, descriptors });
+  const host = new NodeHost({ root: options.root, noNetwork: !options.network, descriptors, build: BUILD });
   const assembled = createMachine({
     host,
     tier: options.tier,

@@ -9,6 +9,7 @@ import { RECORD_BYTES } from '../interp/opcodes.js';
 import type { IrBlock } from '../ir/ir.js';
 import { IR_CODE_BASE, IR_CODE_SIZE } from '../memory/layout.js';
 import type { Block } from './block.js';
+import type { KeptBlock } from './kept-code.js';
 
 const SEGMENTS = 8;
 const SEGMENT_BYTES = IR_CODE_SIZE / SEGMENTS;
@@ -36,13 +37,29 @@ export class CodeStore {
     this.makeRoom(InterpreterEncoder.bound(ir));
     const code = this.at;
     this.at = this.encoder.encode(ir, code, hotAfter);
+    return this.enter({ ...ir, single }, code, hotAfter);
+  }
+
+  /** Keeps a block whose records were made before, by `add` with a counter. */
+  restore(ip: number, { bytes, code: records, subroutines }: KeptBlock, hotAfter: number): Block {
+    this.makeRoom(records.length);
+    const code = this.at;
+    this.at = this.encoder.restore(records, subroutines, code);
+    this.encoder.setCounter(code, hotAfter);
+    return this.enter({ ip, bytes, hooks: [], single: false }, code, hotAfter);
+  }
+
+  private enter(
+    { ip, bytes, hooks, single }: Pick<Block, 'ip' | 'bytes' | 'hooks' | 'single'>,
+    code: number,
+    hotAfter: number,
+  ): Block {
     const start = hotAfter > 0 ? code + RECORD_BYTES : code;
     const place = { code, start, codeEnd: this.at };
-    const { ip, end, bytes, hooks } = ir;
-    const block: Block = { ip, end, bytes, hooks, single, ...place, users: new Set() };
+    const block: Block = { ip, end: ip + bytes.length, bytes, hooks, single, ...place, users: new Set() };
     this.made++;
-    const others = this.byAddress.get(ir.ip);
-    if (others === undefined) this.byAddress.set(ir.ip, [block]);
+    const others = this.byAddress.get(ip);
+    if (others === undefined) this.byAddress.set(ip, [block]);
     else others.push(block);
     (this.segments[this.segment] as Block[]).push(block);
     return block;

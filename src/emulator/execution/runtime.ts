@@ -3,7 +3,9 @@
  * what is made when it is first needed: the logging interpreter and the IR subroutines.
  */
 import { SLOT } from '../../register-set.js';
+import { compiledOnce } from '../../wasm-engine.js';
 import type { GuestArch } from '../guest-arch.js';
+import type { HostCache } from '../host/host.js';
 import { findJump, type InterpreterParts, writeInterpreter } from '../interp/generate.js';
 import { type MemoryFunctions, memorySubroutines } from '../interp/memory-functions.js';
 import { buildSubroutine, type Subroutine } from '../ir/subroutine.js';
@@ -12,6 +14,7 @@ import type { PhysicalMemory } from '../memory/physical.js';
 import { EXIT } from '../stop.js';
 import { FunctionWriter } from '../wasm/function-writer.js';
 import { ModuleWriter } from '../wasm/module-writer.js';
+import { Pack } from './pack.js';
 import { SubroutineLibrary } from './subroutine-library.js';
 
 type Scalar = number | bigint;
@@ -21,7 +24,9 @@ export type AskHook = (cpu: number, number: number) => number;
 export interface Runtime {
   /** Runs code until it has to come back (EXIT.*): interpreter code at physical address `pc`, or what the jump cache knows at ip when `pc` is 0. */
   readonly run: Run;
-  /** The same in the logging interpreter, which never enters compiled code; `pc` is not 0. */
+  /** This run is long enough that V8's second compiler pays for the interpreter. */
+  optimise(): void;
+  /** The same as `run` in the logging interpreter, which never enters compiled code; `pc` is not 0. */
   readonly log: Run;
   /** Calls a subroutine; no v128 passes this border. */
   call(sub: Subroutine, cpu: number, ...args: Scalar[]): Scalar;
@@ -35,6 +40,9 @@ export interface Runtime {
 
 /** Functions that the dispatcher can call. More would make it slower to instantiate, less evicts regions. */
 export const REGION_TABLE_SIZE = 16_384;
+
+/** Section 0, two bytes: a name of one letter. */
+const EMPTY_CUSTOM_SECTION = [0x00, 0x02, 0x01, 0x6f];
 
 /** A module with an interpreter in it. */
 class InterpreterModule {
@@ -145,27 +153,42 @@ export function createRuntime(
   arch: GuestArch,
   physical: PhysicalMemory,
   { deciders, askHook }: { readonly deciders: WebAssembly.Table; readonly askHook: AskHook },
+  cache?: HostCache,
 ): Runtime {
   for (const { address, bytes } of arch.tables) physical.u8.set(bytes, address);
-  const library = new SubroutineLibrary(arch.subroutines, physical);
+  const library = new SubroutineLibrary(arch.subroutines, physical, cache);
   const regions = new WebAssembly.Table({ element: 'anyfunc', initial: REGION_TABLE_SIZE });
   const pages = physical.size / 0x1_0000;
   const env = { memory: physical.memory, subroutines: library.table, regions, deciders, askHook };
-  const instantiate = ({ module }: InterpreterModule): WebAssembly.Exports =>
-    new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(module.encode())), { env }).exports;
-
-  const main = new InterpreterModule(arch, library, pages);
-  main.dispatcher(main.interpreter(false));
-  let log: Run | undefined;
-  const makeLog = (): Run => {
-    const logging = new InterpreterModule(arch, library, pages);
-    logging.interpreter(true);
-    return instantiate(logging).interpret as Run;
+  const modules = cache === undefined ? undefined : new Pack(cache, `interpreter-${pages}`);
+  cache?.atEnd(() => modules?.save());
+  const moduleBytes = (logging: boolean): Uint8Array<ArrayBuffer> => {
+    let bytes = modules?.get(Number(logging));
+    if (bytes === undefined) {
+      const made = new InterpreterModule(arch, library, pages);
+      const interpret = made.interpreter(logging);
+      if (!logging) made.dispatcher(interpret);
+      bytes = new Uint8Array(made.module.encode());
+      modules?.add(Number(logging), bytes);
+    }
+    return bytes;
   };
+  const instantiate = (bytes: Uint8Array<ArrayBuffer>): WebAssembly.Exports =>
+    new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports;
+  const main = moduleBytes(false);
+  let run = compiledOnce(() => instantiate(main).run as Run);
+  let isOptimised = false;
+  let log: Run | undefined;
   return {
-    run: instantiate(main).run as Run,
+    run: (cpu, pc) => run(cpu, pc),
+    optimise: () => {
+      if (isOptimised) return;
+      isOptimised = true;
+      // V8 knows a module by its bytes: the same ones would be the same code.
+      run = instantiate(withSection(main)).run as Run;
+    },
     log: (cpu, pc) => {
-      log ??= makeLog();
+      log ??= instantiate(moduleBytes(true)).interpret as Run;
       return log(cpu, pc);
     },
     call: (sub, cpu, ...args) => (library.need(sub) as (...all: Scalar[]) => Scalar)(cpu, ...args),
@@ -173,4 +196,11 @@ export function createRuntime(
     askHook,
     regions,
   };
+}
+
+function withSection(module: Uint8Array): Uint8Array<ArrayBuffer> {
+  const longer = new Uint8Array(module.length + EMPTY_CUSTOM_SECTION.length);
+  longer.set(module);
+  longer.set(EMPTY_CUSTOM_SECTION, module.length);
+  return longer;
 }

@@ -4,9 +4,11 @@
  */
 import type { ExecutionSpace } from '../executor.js';
 import type { IrBlock } from '../ir/ir.js';
+import { writeRegion } from '../jit/codegen.js';
 import { canCompile, compileRegions } from '../jit/compiler.js';
-import { type BlockSource, discover, type RegionPlan } from '../jit/regions.js';
+import { type BlockSource, discover } from '../jit/regions.js';
 import type { PhysicalMemory } from '../memory/physical.js';
+import type { KeptCode, WrittenRegion } from './kept-code.js';
 import { type CodeRange, type Region, RegionStore } from './region-store.js';
 import type { Runtime } from './runtime.js';
 import type { SpaceCode } from './space-code.js';
@@ -26,6 +28,8 @@ const COOL_FACTOR = 4;
 export interface CodeSource {
   readonly runtime: Runtime;
   readonly physical: PhysicalMemory;
+  /** Of earlier runs. */
+  readonly kept: KeptCode | undefined;
   /** The block at an address of a space if it has run there; with `lift`, any that can be fetched. */
   irAt(code: SpaceCode, ip: number, lift: boolean): IrBlock | undefined;
   /** Where the indirect jump or call at the end of the block at `ip` went last, if it has run in the interpreter. */
@@ -92,29 +96,45 @@ export class Tiering {
   }
 
   private compile(wanted: readonly { code: SpaceCode; ip: number }[]): void {
-    const plans: { code: SpaceCode; plan: RegionPlan }[] = [];
+    const batch: { code: SpaceCode; entry: number; region: WrittenRegion }[] = [];
     for (const { code, ip } of wanted) {
-      const inBatch = plans.some((other) => other.code === code && other.plan.blocks.has(ip));
-      const plan = this.postponed(code, ip, inBatch) ? undefined : discover(ip, this.blocksOf(code));
-      if (plan !== undefined) plans.push({ code, plan });
+      const inBatch = batch.some(({ code: other, region }) => other === code && region.ranges.some((r) => r.ip === ip));
+      const region = this.postponed(code, ip, inBatch) ? undefined : (this.restore(code, ip) ?? this.write(code, ip));
+      if (region !== undefined) batch.push({ code, entry: ip, region });
     }
-    if (plans.length === 0) return;
+    if (batch.length === 0) return;
     const { runtime, physical } = this.source;
     const functions = compileRegions(
-      plans.map(({ plan }) => plan),
+      batch.map(({ region }) => region.code),
       physical,
       runtime,
     );
     this.modules++;
-    for (const [i, { code, plan }] of plans.entries()) {
-      const ranges = [...plan.blocks.values()].map(({ ir }) => ({
-        ip: ir.ip,
-        end: ir.end,
-        bytes: ir.bytes,
-        hooks: ir.hooks,
-      }));
-      code.addRegion(this.store.add(plan.entry, ranges, functions[i] as WebAssembly.ExportValue));
+    for (const [i, { code, entry, region }] of batch.entries()) {
+      code.addRegion(this.store.add(entry, region.ranges, functions[i] as WebAssembly.ExportValue));
     }
+  }
+
+  private write(code: SpaceCode, ip: number): WrittenRegion | undefined {
+    const plan = discover(ip, this.blocksOf(code));
+    if (plan === undefined) return undefined;
+    const ranges = [...plan.blocks.values()].map(({ ir: { ip: start, end, bytes, hooks } }) => ({
+      ip: start,
+      end,
+      bytes,
+      hooks,
+    }));
+    const written = { ranges, code: writeRegion(plan) };
+    if (ranges.every(({ hooks }) => hooks.length === 0)) this.source.kept?.keepRegion(code.space, ip, written);
+    return written;
+  }
+
+  /** The region as an earlier run of the server wrote it. */
+  private restore({ space }: SpaceCode, ip: number): WrittenRegion | undefined {
+    const found = this.source.kept?.findRegion(space, ip);
+    if (found === undefined || !found.ranges.every((range) => this.source.isThere(space, range))) return undefined;
+    for (const range of found.ranges) this.source.mark(space, range);
+    return found;
   }
 
   /** Most ways to a block that is part of a region lead through that region: only if they do not, the block will be hot again and gets its own. */

@@ -136,12 +136,24 @@ export interface HostEvent {
 /** `fd N` for an inherited descriptor, `socket N` for a socket. */
 export type HostSource = `${'fd' | 'socket'} ${number}`;
 
+/** Files that make the next run faster; nothing that the guest can see depends on them. */
+export interface HostCache {
+  /** A file's bytes. */
+  read(name: string): Uint8Array<ArrayBuffer> | undefined;
+  /** Puts a file in place of any of that name. Failing is silent. */
+  write(name: string, parts: readonly Uint8Array[]): void;
+  /** Before the server ends: the time to write. */
+  atEnd(save: () => void): void;
+}
+
 export interface Host {
   readonly inputs: HostInputs;
   readonly files: HostFiles;
   readonly streams: HostStreams;
   /** Absent: the guest has no network (`--no-network`). */
   readonly sockets?: HostSockets | undefined;
+  /** Absent: the user wants none, or there is no place for it. */
+  readonly cache?: HostCache | undefined;
   /**
    * Comes back when an event is there, `interruptWait` was called, or so many ns of host time have passed (undefined: any number). Only for a machine that is idle.
    */

@@ -22,7 +22,7 @@ export class UserCache {
   }
 
   /** A file's bytes. */
-  read(name: string): Buffer | undefined {
+  read(name: string): Uint8Array<ArrayBuffer> | undefined {
     try {
       return readFileSync(join(this.folder, name));
     } catch {

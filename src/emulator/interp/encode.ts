@@ -52,6 +52,13 @@ export class InterpreterEncoder {
     return this.at;
   }
 
+  /** Writes the records of a block that `encode` has written before; the address behind them. */
+  restore(records: Uint8Array, subroutines: readonly Subroutine[], at: number): number {
+    for (const sub of subroutines) this.needs(sub);
+    this.physical.u8.set(records, at);
+    return at + records.length;
+  }
+
   /** The first record of the instruction at `ip` in the code from `from` to `end`, if it can be entered with lazy flags of this kind. */
   find(from: number, end: number, ip: number, flagsKind: number): number | undefined {
     const { u32 } = this.physical;

@@ -41,7 +41,8 @@ export interface RegionContext {
   /** i64 scratch: the address and the TLB entry of an access. */
   readonly address: number;
   readonly entry: number;
-  subroutineIndex(sub: Subroutine): number;
+  /** Calls a subroutine whose arguments are on the stack. */
+  call(sub: Subroutine): void;
   /** i32: what the region has prepared for shortcuts. */
   prepared(prepare: Prepare): number;
   /** Prepares again: this slot, or any that shortcuts depend on, may have been written. */
@@ -421,7 +422,7 @@ export class BlockWriter {
     w.if();
     w.get(region.cpu);
     for (const arg of one.args) push(w, this.use(arg));
-    w.call(region.subroutineIndex(sub));
+    region.call(sub);
     for (const { local: index } of rest.toReversed()) w.set(index);
     w.set(value.local);
     if (float !== undefined) {
@@ -453,7 +454,7 @@ export class BlockWriter {
     const { w, region } = this;
     w.get(region.cpu);
     for (const arg of one.args) push(w, this.use(arg));
-    w.call(region.subroutineIndex(sub));
+    region.call(sub);
     const results = one.results ?? [];
     const popped = sub.results.toReversed().map((type) => this.popTemporary(type));
     region.refresh();

@@ -4,7 +4,7 @@
  */
 import { SLOT } from '../../register-set.js';
 import { STATE } from '../cpu-state.js';
-import type { CodeHook, Decider } from '../executor.js';
+import type { Decider } from '../executor.js';
 import type { Subroutine } from '../ir/subroutine.js';
 import { EXIT } from '../stop.js';
 import { FunctionWriter, type Label } from '../wasm/function-writer.js';
@@ -17,11 +17,20 @@ import { type Prepare, preparedOf } from './shortcut.js';
 import { type Node, type Structure, structure } from './structure.js';
 import { Temporaries } from './temporaries.js';
 
-/** Where in its module a region finds what it calls. */
-export interface FunctionIndices {
-  subroutine(sub: Subroutine): number;
-  decider(decider: Decider): number;
-  readonly askHook: number;
+/** What a region calls: a subroutine, what decides about a hook, or the runtime's `askHook`. */
+export type Callee = Subroutine | Decider | 'askHook';
+
+/** Where in a function body the index of what is called goes. */
+export interface RegionCall {
+  readonly at: number;
+  readonly callee: Callee;
+}
+
+/** A region's function, for any module: (cpu: i32, entry: i32) -> i32 (EXIT.*). */
+export interface RegionCode {
+  /** Of the code-section entry. */
+  readonly body: Uint8Array;
+  readonly calls: readonly RegionCall[];
 }
 
 class RegionWriter implements RegionContext {
@@ -44,10 +53,9 @@ class RegionWriter implements RegionContext {
   private readonly merges = new Map<number, Label>();
   private exit!: Label;
 
-  constructor(
-    private readonly plan: RegionPlan,
-    private readonly callees: FunctionIndices,
-  ) {
+  private readonly calls: RegionCall[] = [];
+
+  constructor(private readonly plan: RegionPlan) {
     this.registers = new RegisterFile(this.w, plan);
     for (const sub of calledBy(plan)) {
       if (sub.shortcut === undefined || this.states.has(sub.shortcut.prepare)) continue;
@@ -57,7 +65,7 @@ class RegionWriter implements RegionContext {
     this.live = flagsLiveAt(plan);
   }
 
-  write(): FunctionWriter {
+  write(): RegionCode {
     const { w, plan } = this;
     this.prologue();
     this.exit = w.block();
@@ -66,7 +74,12 @@ class RegionWriter implements RegionContext {
     w.unreachable();
     w.end();
     this.epilogue();
-    return w;
+    const { bytes, codeAt } = w.body();
+    return { body: bytes.slice(), calls: this.calls.map(({ at, callee }) => ({ at: codeAt + at, callee })) };
+  }
+
+  private callLater(callee: Callee): void {
+    this.calls.push({ at: this.w.callLater(), callee });
   }
 
   private prologue(): void {
@@ -82,8 +95,8 @@ class RegionWriter implements RegionContext {
     this.refresh();
   }
 
-  subroutineIndex(sub: Subroutine): number {
-    return this.callees.subroutine(sub);
+  call(sub: Subroutine): void {
+    this.callLater(sub);
   }
 
   prepared(prepare: Prepare): number {
@@ -160,7 +173,7 @@ class RegionWriter implements RegionContext {
     const { w } = this;
     w.get(this.cpu);
     w.i32(number);
-    w.call(this.callees.decider(decider));
+    this.callLater(decider);
   }
 
   askHook(number: number, leaving: () => void): void {
@@ -168,7 +181,7 @@ class RegionWriter implements RegionContext {
     this.registers.storeWritten(this.cpu);
     w.get(this.cpu);
     w.i32(number);
-    w.call(this.callees.askHook);
+    this.callLater('askHook');
     w.tee(this.kind);
     w.if();
     leaving();
@@ -189,24 +202,14 @@ class RegionWriter implements RegionContext {
 }
 
 /** Writes a region's function. */
-export function writeRegion(plan: RegionPlan, callees: FunctionIndices): FunctionWriter {
-  return new RegionWriter(plan, callees).write();
+export function writeRegion(plan: RegionPlan): RegionCode {
+  return new RegionWriter(plan).write();
 }
 
-/** The subroutines that a region calls. */
-export function subroutinesOf({ blocks }: RegionPlan, into: Set<Subroutine>): void {
-  for (const { ir } of blocks.values()) {
-    for (const { ops } of ir.insns) for (const { sub } of ops) if (sub !== undefined) into.add(sub);
-  }
-}
-
-/** The hooks at instructions of a region. */
-export function hooksOf({ blocks }: RegionPlan): readonly CodeHook[] {
-  return [...blocks.values()].flatMap(({ ir }) => ir.insns.flatMap(({ hook }) => hook ?? []));
-}
-
-function calledBy(plan: RegionPlan): Set<Subroutine> {
+function calledBy({ blocks }: RegionPlan): Set<Subroutine> {
   const called = new Set<Subroutine>();
-  subroutinesOf(plan, called);
+  for (const { ir } of blocks.values()) {
+    for (const { ops } of ir.insns) for (const { sub } of ops) if (sub !== undefined) called.add(sub);
+  }
   return called;
 }

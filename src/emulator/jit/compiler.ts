@@ -1,13 +1,13 @@
 /** Regions → a WebAssembly module: many at once, since a module costs more than a function (measured: 96 us alone, 10 us in a batch of 100). */
 
 import { SLOT } from '../../register-set.js';
-import type { Decider } from '../executor.js';
 import type { IrBlock } from '../ir/ir.js';
 import type { Subroutine } from '../ir/subroutine.js';
 import type { PhysicalMemory } from '../memory/physical.js';
+import type { ByteWriter } from '../wasm/byte-writer.js';
+import { ulebOfFixedSize } from '../wasm/function-writer.js';
 import { ModuleWriter } from '../wasm/module-writer.js';
-import { type FunctionIndices, hooksOf, subroutinesOf, writeRegion } from './codegen.js';
-import type { RegionPlan } from './regions.js';
+import type { Callee, RegionCode } from './codegen.js';
 
 /** What regions call, as the runtime has it. */
 export interface RegionCallees {
@@ -15,43 +15,37 @@ export interface RegionCallees {
   readonly askHook: (cpu: number, number: number) => number;
 }
 
-/** The functions of the plans, in their order. */
+/** The functions of the regions, in their order. */
 export function compileRegions(
-  plans: readonly RegionPlan[],
+  regions: readonly RegionCode[],
   physical: PhysicalMemory,
   { subroutine, askHook }: RegionCallees,
 ): WebAssembly.ExportValue[] {
   const module = new ModuleWriter(physical.size / 0x1_0000);
-  const called = new Set<Subroutine>();
-  for (const plan of plans) subroutinesOf(plan, called);
-  const indices = new Map<Subroutine, number>();
+  const indices = new Map<Callee, number>();
   const env: Record<string, WebAssembly.ImportValue> = { memory: physical.memory };
-  for (const sub of called) {
-    const index = module.import(`s${indices.size}`, ['i32', ...sub.params], sub.results);
-    env[`s${indices.size}`] = subroutine(sub);
-    indices.set(sub, index);
-  }
-  const deciders = new Map<Decider, number>();
-  const hooks = plans.flatMap(hooksOf);
-  for (const { decider } of hooks) {
-    if (decider === undefined || deciders.has(decider)) continue;
-    const name = `d${deciders.size}`;
-    deciders.set(decider, module.import(name, ['i32', 'i32'], ['i32']));
-    env[name] = decider.code;
-  }
-  const ask = hooks.length === 0 ? undefined : module.import('askHook', ['i32', 'i32'], ['i32']);
-  if (ask !== undefined) env.askHook = askHook;
-  const callees: FunctionIndices = {
-    subroutine: (sub) => indices.get(sub) as number,
-    decider: (decider) => deciders.get(decider) as number,
-    get askHook() {
-      if (ask === undefined) throw new Error('a hook in none of the regions');
-      return ask;
-    },
+  const link = (callee: Callee): void => {
+    const name = `f${indices.size}`;
+    if (callee === 'askHook' || !('params' in callee)) {
+      indices.set(callee, module.import(name, ['i32', 'i32'], ['i32']));
+      env[name] = callee === 'askHook' ? askHook : callee.code;
+    } else {
+      indices.set(callee, module.import(name, ['i32', ...callee.params], callee.results));
+      env[name] = subroutine(callee);
+    }
   };
-  for (const [i, plan] of plans.entries()) module.function(writeRegion(plan, callees), `r${i}`);
+  for (const { calls } of regions) for (const { callee } of calls) if (!indices.has(callee)) link(callee);
+  for (const [i, { body, calls }] of regions.entries()) {
+    const encode = (out: ByteWriter): void => {
+      const linked = body.slice();
+      for (const { at, callee } of calls) linked.set(ulebOfFixedSize(indices.get(callee) as number), at);
+      out.uleb(linked.length);
+      out.raw(linked);
+    };
+    module.function({ params: ['i32', 'i32'], results: ['i32'], encode }, `r${i}`);
+  }
   const instance = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(module.encode())), { env });
-  return plans.map((_, i) => instance.exports[`r${i}`] as WebAssembly.ExportValue);
+  return regions.map((_, i) => instance.exports[`r${i}`] as WebAssembly.ExportValue);
 }
 
 /** Whether the code generator can write a block: vector registers are accessed by aligned lanes only. */

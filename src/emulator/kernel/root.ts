@@ -45,6 +45,7 @@ const NO_SPACE: ProcessSpace = {
   fork: () => undefined,
   destroy: () => undefined,
   sharedAddress: () => undefined,
+  codeOrigin: () => undefined,
 };
 
 const NO_FILES: ProcessFiles = {

@@ -2,7 +2,7 @@
  * The address space of a process (struct mm_struct): lives from execve or fork until its last user is gone. Its mappings and pages are in the parts that
  * it is made of; here is what execution, the kernel's copies, the probe engine and a debugger see of it.
  */
-import type { CodeHook, LoggedAccess, PageFault, WatchHit } from '../executor.js';
+import type { CodeHook, CodeOrigin, LoggedAccess, PageFault, WatchHit } from '../executor.js';
 import type { ProcessSpace } from '../process.js';
 import { ACCESS } from '../stop.js';
 import { FetchFrames } from './fetch-frames.js';
@@ -173,6 +173,12 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
     const page = Math.floor(from / PAGE);
     const frame = this.pager.table.get(page);
     if (frame !== 0) this.memory.markCode(frame, from - page * PAGE, to - page * PAGE);
+  }
+
+  codeOrigin(at: number): CodeOrigin | undefined {
+    const vma = this.vmas.find(at);
+    const contents = vma?.pages?.contents;
+    return vma === undefined || contents === undefined ? undefined : { contents, base: vma.start - vma.offset };
   }
 
   /** Places an int3 that only decoding sees. False where nothing is mapped, and where one is already. */

@@ -7,6 +7,8 @@ export interface BackingFile {
   readonly key: string;
   /** As /proc/PID/maps shows it; with ` (deleted)` once the name is gone. */
   readonly path: string;
+  /** A name for what is in it now, the same in the next run of the server if the file has not changed; undefined: there is none. Letters, digits, `-`. */
+  readonly contents?: string | undefined;
   /** st_dev and st_ino. */
   readonly device: number;
   readonly inode: number;

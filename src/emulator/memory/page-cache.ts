@@ -20,6 +20,7 @@ export class FilePages {
   /** Pages that may differ from the file. */
   private readonly dirty = new Set<number>();
   private users = 0;
+  private contentsName: { readonly name: string | undefined } | undefined;
   /** An open file that may be written: shared mappings bring one. */
   private writer: BackingFile | undefined;
   /** Where the file ended when it was last seen: what mappings store behind it in the last page never becomes part of the file. */
@@ -32,6 +33,12 @@ export class FilePages {
     private readonly bytes = 0,
   ) {
     this.fileEnd = this.size();
+  }
+
+  /** A name for what is in the file (BackingFile), as it was when somebody asked first: those who use it compare the bytes. */
+  get contents(): string | undefined {
+    this.contentsName ??= { name: this.file?.contents };
+    return this.contentsName.name;
   }
 
   size(): number {

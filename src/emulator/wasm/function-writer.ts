@@ -11,7 +11,26 @@ export const TYPE_CODE: Readonly<Record<WasmType, number>> = { i32: 0x7f, i64: 0
 /** Depth of the block structure at which a label was opened. */
 export type Label = number & { readonly __label: true };
 
-export class FunctionWriter {
+/** Of a function index that is put in later. */
+export const CALL_INDEX_BYTES = 5;
+
+/** Unsigned LEB128 of a value below 2^32 in as many bytes as the largest needs. */
+export function ulebOfFixedSize(value: number): number[] {
+  return Array.from({ length: CALL_INDEX_BYTES }, (_, i) => {
+    const last = i === CALL_INDEX_BYTES - 1;
+    return ((value >>> (7 * i)) & 0x7f) | (last ? 0 : 0x80);
+  });
+}
+
+/** What a module needs of a function. */
+export interface WasmFunction {
+  readonly params: readonly WasmType[];
+  readonly results: readonly WasmType[];
+  /** Writes the code-section entry. */
+  encode(out: ByteWriter): void;
+}
+
+export class FunctionWriter implements WasmFunction {
   readonly code = new ByteWriter();
   private readonly locals: WasmType[] = [];
   private depth = 0;
@@ -73,6 +92,13 @@ export class FunctionWriter {
     this.code.uleb(index);
   }
 
+  /** A call whose function index is put in later, at the position in the code that comes back: CALL_INDEX_BYTES bytes. */
+  callLater(): number {
+    this.code.u8(0x10);
+    this.code.raw(ulebOfFixedSize(0));
+    return this.code.length - CALL_INDEX_BYTES;
+  }
+
   /** Calls the function at the table index on top of the stack; `type`, `table`: indices in the module. */
   callIndirect(type: number, table: number): void {
     this.code.u8(0x11);
@@ -130,8 +156,15 @@ export class FunctionWriter {
     this.op(0x00);
   }
 
-  /** The code-section entry: size, locals in runs of one type, code, `end`. */
+  /** The code-section entry: its size and the body. */
   encode(out: ByteWriter): void {
+    const { bytes } = this.body();
+    out.uleb(bytes.length);
+    out.raw(bytes);
+  }
+
+  /** Locals in runs of one type, code (at `codeAt`), `end`. Borrowed. */
+  body(): { readonly bytes: Uint8Array; readonly codeAt: number } {
     const body = new ByteWriter();
     const runs: { type: WasmType; count: number }[] = [];
     for (const type of this.locals) {
@@ -144,9 +177,9 @@ export class FunctionWriter {
       body.uleb(count);
       body.u8(TYPE_CODE[type]);
     }
+    const codeAt = body.length;
     body.append(this.code);
     body.u8(0x0b);
-    out.uleb(body.length);
-    out.append(body);
+    return { bytes: body.view(), codeAt };
   }
 }

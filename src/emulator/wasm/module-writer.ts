@@ -3,7 +3,7 @@
  * (Core Specification, 5.5).
  */
 import { ByteWriter } from './byte-writer.js';
-import { type FunctionWriter, TYPE_CODE, type WasmType } from './function-writer.js';
+import { TYPE_CODE, type WasmFunction, type WasmType } from './function-writer.js';
 
 interface FunctionImport {
   readonly name: string;
@@ -16,7 +16,7 @@ export class ModuleWriter {
   private readonly types: string[] = [];
   private readonly typeBytes: ByteWriter[] = [];
   private readonly imports: FunctionImport[] = [];
-  private readonly functions: { type: number; writer: FunctionWriter; name?: string }[] = [];
+  private readonly functions: { type: number; writer: WasmFunction; name?: string }[] = [];
   private readonly tables: string[] = [];
 
   /** `memoryPages`: size of the imported memory in 64 KiB pages; it never grows. */
@@ -49,7 +49,7 @@ export class ModuleWriter {
   }
 
   /** Adds a function, exported when it has a name; returns its function index. */
-  function(writer: FunctionWriter, name?: string): number {
+  function(writer: WasmFunction, name?: string): number {
     const type = this.type(writer.params, writer.results);
     this.functions.push(name === undefined ? { type, writer } : { type, writer, name });
     return this.imports.length + this.functions.length - 1;

@@ -1,6 +1,7 @@
 /** An address space that is a table of frames, for tests of execution: no VMAs, no copy-on-write, what is mapped stays. */
 import type {
   CodeListener,
+  CodeOrigin,
   ExecutionSpace,
   LoggedAccess,
   PageFault,
@@ -61,6 +62,8 @@ export class FlatSpace implements ExecutionSpace {
   /** Every access that `settle` was told, in order. */
   readonly settled: LoggedAccess[] = [];
   listener: CodeListener | undefined;
+  /** Of all its code. */
+  origin: CodeOrigin | undefined;
   private readonly codePages = new Set<number>();
   private once: { address: number; access: number }[] = [];
 
@@ -102,6 +105,10 @@ export class FlatSpace implements ExecutionSpace {
 
   read(address: number, length: number): Uint8Array {
     return Uint8Array.from({ length }, (_, i) => this.memory.physical.u8[this.physicalAt(address + i)] as number);
+  }
+
+  codeOrigin(): CodeOrigin | undefined {
+    return this.origin;
   }
 
   fill(address: number, access: number): 'filled' | 'once' | PageFault {

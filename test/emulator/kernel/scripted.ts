@@ -113,6 +113,10 @@ export class ScriptedSpace implements ProcessSpace {
   }
   hookAt(): undefined {}
 
+  codeOrigin(): undefined {
+    return undefined;
+  }
+
   hasSwbp(): boolean {
     return false;
   }

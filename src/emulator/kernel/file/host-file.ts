@@ -44,6 +44,13 @@ export class HostBacking implements BackingFile {
     return this.nameOf();
   }
 
+  get contents(): string | undefined {
+    const stat = this.stat();
+    if (typeof stat === 'number') return undefined;
+    const { device, inode, size, modified, changed } = stat;
+    return [device, inode, size, modified, changed].map((fact) => fact.toString(36)).join('-');
+  }
+
   stat(): FileStat | number {
     return this.files.fstat(this.opened.handle);
   }

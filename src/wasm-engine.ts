@@ -1,0 +1,31 @@
+/**
+ * How eagerly V8 optimises WebAssembly. Its first compiler (Liftoff) is fast; its second one (TurboFan) needs a tenth of a second for the interpreter
+ * alone, which is more than most short programs run. V8 counts bytes of code that a function has jumped over, so big functions with a loop are optimised
+ * at once. Flags take effect for modules that are made while they are set.
+ */
+import { setFlagsFromString } from 'node:v8';
+
+const FLAGS = ['wasm-tier-up', 'wasm-dynamic-tiering', 'wasm-lazy-compilation'];
+
+/** Of a function until it is optimised, in bytes of its code: V8's own, and more for modules whose big functions run seldom. */
+const BUDGET = { usual: 1_800_000, high: 200_000_000 } as const;
+
+/** Functions of modules that `make` makes are optimised later than usual. */
+export function optimisedLate<T>(make: () => T): T {
+  setFlagsFromString(`--wasm-tiering-budget=${BUDGET.high}`);
+  try {
+    return make();
+  } finally {
+    setFlagsFromString(`--wasm-tiering-budget=${BUDGET.usual}`);
+  }
+}
+
+/** Modules that `make` makes stay as the first compiler leaves them. */
+export function compiledOnce<T>(make: () => T): T {
+  for (const flag of FLAGS) setFlagsFromString(`--no-${flag}`);
+  try {
+    return make();
+  } finally {
+    for (const flag of FLAGS) setFlagsFromString(`--${flag}`);
+  }
+}
