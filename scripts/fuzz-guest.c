@@ -1,5 +1,5 @@
 /*
- * The guest of scripts/fuzz: executes random bytes and makes random system calls, each attempt in a child, and counts how the children end.
+ * The guest of scripts/fuzz-guest: executes random bytes and makes random system calls, each attempt in a child, and counts how the children end.
  * Usage: fuzz code|calls SEED COUNT. Prints one line for every 100 attempts, so that whoever watches knows the place where it went wrong.
  */
 #define _GNU_SOURCE
