@@ -46,6 +46,7 @@ export class Drive {
   /** Something has happened that a sleeper must look at: a packet, a signal. */
   wake(): void {
     this.woken = true;
+    this.pace.restart();
     this.guest.machine.host.interruptWait();
     this.awaken?.();
   }
