@@ -57,8 +57,9 @@ test('the program has the standard streams and arguments of the command', () => 
 test('its environment is that of the command', () => {
   const { stdout } = gdb([...BATCH, '-ex', 'continue', '--', 'env']);
   const variables = stdout.split('\n').filter((line) => /^[A-Z_]+=/.test(line));
-  // What spawnSync gives, and no more: not what gdb and the shell between have set.
-  expect(variables.sort()).toEqual(['HOME=/nonexistent', 'LC_ALL=C', `PATH=${process.env.PATH}`]);
+  // What spawnSync gives, and PWD, which the shell sets that starts a program for gdb: nothing that gdb itself has set.
+  const given = Object.entries(PLAIN_ENVIRONMENT).map(([name, value]) => `${name}=${value}`);
+  expect(variables.sort()).toEqual([...given, `PWD=${process.cwd()}`].sort());
 });
 
 test('`run` starts the program again, in the emulator', () => {
