@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { buildGuest, LINKAGES } from '../guests/build.js';
-import { type Outcome, type Program, runEmulated, runNatively, type Tier } from './run.js';
+import { type Outcome, type Program, runEmulated, runNatively, SLOW, type Tier } from './run.js';
 
 /** 16 MiB that compress badly and are the same every time. */
 function megabytes(): Uint8Array {
@@ -78,7 +78,7 @@ const ALL_BUILDS = LINKAGES.flatMap((linkage) =>
 const EVERYWHERE = ['static -O2', 'dynamic PIE -O0'];
 
 function buildsFor(tier: Tier): typeof ALL_BUILDS {
-  if (tier === 'auto' || process.env.SIDESTEP_SLOW_TESTS !== undefined) return ALL_BUILDS;
+  if (tier === 'auto' || SLOW) return ALL_BUILDS;
   return ALL_BUILDS.filter(({ build }) => EVERYWHERE.includes(build));
 }
 

@@ -20,6 +20,9 @@ export interface Program {
   readonly stdin?: string | Uint8Array;
 }
 
+/** Set by scripts/test-slow: the whole matrix, where the gate takes a sample. */
+export const SLOW = process.env.SIDESTEP_SLOW_TESTS !== undefined;
+
 export const TIERS = ['interp', 'compile', 'auto'] as const;
 export type Tier = (typeof TIERS)[number];
 
