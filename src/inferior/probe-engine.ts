@@ -111,7 +111,7 @@ function reportLines(engine: UprobeEngine): readonly string[] {
   const { executed } = statistics;
   return [
     `${statistics.hits} hits, ${statistics.conditionsFalse} with a false condition, ${statistics.stale} stale`,
-    `originals executed: ${executed.emulate} emulated, ${executed.boost} boosted, ${executed.xol} stepped out of line, ${executed.inline} in line`,
+    `originals executed: ${executed.hook} translated behind a hook, ${executed.emulate} emulated, ${executed.boost} boosted, ${executed.xol} stepped out of line, ${executed.inline} in line`,
     `slots: ${slotsUsed} used, ${slotsFree} free; ${waiting} threads waiting`,
     ...probepoints.map(({ pids, address, insn, state, method, consumers, refs, hits, falseConditions }) => {
       const owner = pids.length === 0 ? 'nobody' : pids.join(',');

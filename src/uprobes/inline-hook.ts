@@ -116,7 +116,7 @@ function bringIn(core: Core, probepoint: Probepoint, { host, shares = [] }: Inli
   }
   for (const { record, decision, counter } of shares) {
     if (decision.kind === 'count') counter?.add(decision.when === undefined ? passed : (counted.shift() ?? 0));
-    else if (record.stops) {
+    else if (record.registration.stops) {
       statistics.conditionsFalse += passed;
       probepoint.falseConditions += passed;
     }

@@ -123,3 +123,17 @@ test.each(SUBJECTS)('$source with inline hooks is as without', ({ source, flags:
     expect(hooked).toBeGreaterThan(0);
   }
 });
+
+test('what has passed stays counted when the breakpoint goes', () => {
+  const argv = [buildGuest({ source: 'bare-loops.c', flags: NOSTDLIB })];
+  const { engine, process, port, guest } = start(argv);
+  const never = program(op('const8', 0));
+  const request = { process: port.process(process), commands: [] };
+  const made = executed(argv).map((address) => engine.setBreakpoint({ ...request, address, conditions: [never] }));
+  guest.machine.run(5000);
+  for (const breakpoint of made) if (!isProbeError(breakpoint)) engine.clearBreakpoint(breakpoint);
+  const { hits, conditionsFalse, executed: by } = engine.report().statistics;
+  expect(hits).toBeGreaterThan(0);
+  expect(conditionsFalse).toBe(hits);
+  expect(by.hook).toBe(hits);
+});
