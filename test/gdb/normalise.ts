@@ -44,6 +44,10 @@ const RULES: readonly Rule[] = [
     /\b0x0*(?:5[56]|7[ef])[0-9a-f]{7}([0-9a-f]{3})\b/g,
     '<page>$1',
   ),
+  dropLines(
+    'gdbserver 13 cannot write the vector registers of processors with AMX, and says so each time',
+    /ptrace\(regsets_store_inferior_registers\): /,
+  ),
   { why: 'the system hands out process and thread ids', apply: numberIds },
   replace('the system hands out ports', /(127\.0\.0\.1:)\d+/g, '$1<port>'),
   replace('the same, in the lines of the server', /((?:Listening on|, ) ?port )\d+/g, '$1<port>'),

@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { SLOW } from '../conformance/run.js';
 import { buildGuest, type GuestBuild } from '../guests/build.js';
 import { normalise } from './normalise.js';
 import { GDBSERVER, type ServerCommand, sidestep } from './server.js';
@@ -35,6 +36,18 @@ if (!HAS_DEBUG_REGISTERS) {
   );
 }
 
+/** With a processor that the host's gdbserver does not know it cannot write them, so that calls with numbers go wrong. */
+const WRITES_VECTORS = gdbserverWritesVectors();
+if (!WRITES_VECTORS) {
+  console.warn('gdbserver cannot write the vector registers of this machine: what it does with them is not compared.');
+}
+
+function gdbserverWritesVectors(): boolean {
+  const commands = ['target remote | gdbserver --once - /bin/true', 'set var $xmm0.uint128 = 77', 'stepi'];
+  const args = [...commands, 'print $xmm0.uint128'].flatMap((command) => ['-ex', command]);
+  return spawnSync('gdb', ['-batch', '-nx', ...args], { encoding: 'utf8' }).stdout.includes('$1 = 77');
+}
+
 const SUBJECTS = [
   'library',
   'steps',
@@ -46,7 +59,12 @@ const SUBJECTS = [
   'signals',
   'interrupt',
   'end',
-].filter((subject) => subject !== 'watch' || HAS_DEBUG_REGISTERS);
+].filter((subject) => {
+  if (subject === 'watch') return HAS_DEBUG_REGISTERS;
+  if (subject === 'data') return WRITES_VECTORS;
+  // A native gdbserver takes a minute for it; the gate is content with a session of its own.
+  return subject !== 'condition' || SLOW;
+});
 
 const TWINS: readonly Twin[] = [
   { name: 'functions of shared libraries', scripts: ['library'] },
@@ -55,7 +73,7 @@ const TWINS: readonly Twin[] = [
   { name: 'facts about the process', scripts: ['info'] },
   { name: 'watchpoints in hardware and software', scripts: ['watch'], skip: !HAS_DEBUG_REGISTERS },
   { name: 'conditions, true once and false 100,000 times', scripts: ['condition'] },
-  { name: 'calls, values, registers and memory', scripts: ['data'] },
+  { name: 'calls, values, registers and memory', scripts: ['data'], skip: !WRITES_VECTORS },
   { name: 'signals on their way to the program', scripts: ['signals'] },
   { name: 'Ctrl-C in a busy loop, in sleep, and in one of two threads', scripts: ['interrupt'], args: [] },
   { name: 'the program’s own end', scripts: ['end'] },

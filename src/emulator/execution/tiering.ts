@@ -6,7 +6,7 @@ import type { ExecutionSpace } from '../executor.js';
 import type { IrBlock } from '../ir/ir.js';
 import { writeRegion } from '../jit/codegen.js';
 import { canCompile, compileRegions } from '../jit/compiler.js';
-import { type BlockSource, discover } from '../jit/regions.js';
+import { type BlockSource, discover, type RegionLimits } from '../jit/regions.js';
 import type { PhysicalMemory } from '../memory/physical.js';
 import type { KeptCode, WrittenRegion } from './kept-code.js';
 import { type CodeRange, type Region, RegionStore } from './region-store.js';
@@ -20,6 +20,12 @@ export type Tier = 'auto' | 'interp' | 'compile';
 const HOT_AFTER = 1000;
 /** Hot blocks that are compiled at once; the rest of them at the start of the next run. */
 const BATCH = 32;
+
+/** Where everything is compiled that runs once, most of a large region would never run. */
+const LIMITS: Record<'auto' | 'compile', RegionLimits> = {
+  auto: { blocks: 64, insns: 1500 },
+  compile: { blocks: 12, insns: 300 },
+};
 
 /** How much oftener a block must run again when it is part of another block's region. */
 const COOL_FACTOR = 4;
@@ -116,7 +122,8 @@ export class Tiering {
   }
 
   private write(code: SpaceCode, ip: number): WrittenRegion | undefined {
-    const plan = discover(ip, this.blocksOf(code));
+    const limits = this.tier === 'compile' ? LIMITS.compile : LIMITS.auto;
+    const plan = discover(ip, this.blocksOf(code), limits);
     if (plan === undefined) return undefined;
     const ranges = [...plan.blocks.values()].map(({ ir: { ip: start, end, bytes, hooks } }) => ({
       ip: start,

@@ -36,13 +36,17 @@ interface Found {
   readonly guess: number | undefined;
 }
 
-const BLOCK_LIMIT = 64;
-const INSN_LIMIT = 1500;
+/** How large a region may get. */
+export interface RegionLimits {
+  readonly blocks: number;
+  readonly insns: number;
+}
+
 /** More are left to the dispatcher: each costs a comparison. */
 const INDIRECT_LIMIT = 4;
 
 /** Finds the blocks of the region at `entry`. */
-export function discover(entry: number, source: BlockSource): RegionPlan | undefined {
+export function discover(entry: number, source: BlockSource, limits: RegionLimits): RegionPlan | undefined {
   const found = new Map<number, Found>();
   // Within the function first, then into the callees.
   const near: number[] = [entry];
@@ -53,7 +57,7 @@ export function discover(entry: number, source: BlockSource): RegionPlan | undef
     const ir = source.blockAt(ip);
     if (ir === undefined) continue;
     insns += ir.insns.length;
-    if (found.size > 0 && (found.size >= BLOCK_LIMIT || insns > INSN_LIMIT)) break;
+    if (found.size > 0 && (found.size >= limits.blocks || insns > limits.insns)) break;
     const one = describe(ir, source);
     found.set(ip, one);
     near.push(...one.local);
