@@ -23,7 +23,7 @@ const BATCH = 32;
 
 /** Where everything is compiled that runs once, most of a large region would never run. */
 const LIMITS: Record<'auto' | 'compile', RegionLimits> = {
-  auto: { blocks: 64, insns: 1500 },
+  auto: { blocks: 32, insns: 500 },
   compile: { blocks: 12, insns: 300 },
 };
 

@@ -10,7 +10,7 @@ import type { Value } from '../ir/op-builder.js';
 import type { Subroutine } from '../ir/subroutine.js';
 import { SPACE_TLB_WRITE, TLB_ENTRIES } from '../memory/layout.js';
 import { EXIT } from '../stop.js';
-import type { FunctionWriter, WasmType } from '../wasm/function-writer.js';
+import type { FunctionWriter, Label, WasmType } from '../wasm/function-writer.js';
 import {
   op as apply,
   constant,
@@ -23,6 +23,7 @@ import {
   replaceLocal,
   wide,
 } from './expression.js';
+import { type Fare, segmentEnd } from './fuel.js';
 import type { RegionBlock } from './regions.js';
 import { type CachedRegister, pushMerged, type RegisterFile, readPart } from './register-file.js';
 import { type ExpandedOp, type Prepare, type ShortcutValues, withShortcuts } from './shortcut.js';
@@ -50,6 +51,10 @@ export interface RegionContext {
   /** Leaves the region: EXIT.*, with the address that is in the local `ip`. */
   readonly ip: number;
   leave(kind: number): void;
+  /** i32 scratch: why it leaves. */
+  readonly kind: number;
+  /** The same with EXIT.* on the stack. */
+  leaveWith(): void;
   /** Calls the decider of hook `number`; what it says (i32) stays on the stack. */
   callDecider(decider: Decider, number: number): void;
   /** Asks about a hit of hook `number`, with all registers in the CPU struct, and leaves the region with the answer unless it passes. */
@@ -57,6 +62,15 @@ export interface RegionContext {
   /** Goes to a block, in the region or not. */
   transfer(block: BlockWriter, target: number): void;
 }
+
+/** Where instructions of a block lead that are to be undone, and the place behind what they share. */
+interface Undone {
+  readonly leave: Label;
+  readonly behind: Label;
+}
+
+/** In the scratch local `kind` on the way: EXIT.*, from these bits on the fuel to give back and the instruction's offset in the block. */
+const UNDONE = { UNPAID: 4, IP: 12 } as const;
 
 interface PendingFlags {
   readonly kind: number;
@@ -80,6 +94,7 @@ export class BlockWriter {
   private insn!: IrInsn;
   /** Instructions from this one to the end of what was paid for. */
   private unpaid = 0;
+  private undone: Undone | undefined;
   private readonly w: FunctionWriter;
 
   constructor(
@@ -89,39 +104,37 @@ export class BlockWriter {
     this.w = region.w;
   }
 
-  /** The fuel that whoever comes here pays: instructions up to the first one that looks at the fuel. */
-  static price({ ir }: RegionBlock): number {
-    return segmentEnd(ir.insns, 0);
-  }
-
   write(): void {
     const { insns } = this.block.ir;
     let end = segmentEnd(insns, 0);
+    if (insns.some(canBeUndone)) this.undone = { behind: this.w.block(), leave: this.w.block() };
     for (const [i, insn] of insns.entries()) {
       this.insn = insn;
       if (i === end) {
         end = segmentEnd(insns, i);
-        this.pay(end - i, insn.ip);
+        this.pay({ price: end - i, reserve: 0, checked: true }, insn.ip);
       }
       this.unpaid = end - i;
       if (insn.hook !== undefined) this.hook(insn.hook, insn.ip);
       this.writeInsn(insn);
     }
+    this.leaveUndone();
     if (!endsBlock(insns)) this.region.transfer(this, this.block.ir.end);
     for (const index of this.held) this.region.temporaries.give(index);
   }
 
-  /** Takes fuel for instructions that begin at `target`, or leaves there. */
-  pay(count: number, target: number): void {
+  /** Takes the fuel for going to `target`, or leaves there. */
+  pay({ price, reserve, checked }: Fare, target: number): void {
     const { w, region } = this;
     w.get(region.fuel);
-    w.i32(count);
+    w.i32(price);
     w.op(0x6b);
+    if (!checked) return w.set(region.fuel);
     w.tee(region.fuel);
-    w.i32(0);
+    w.i32(reserve);
     w.op(0x48);
     w.if();
-    this.leaveAt(EXIT.INTERPRET, target, count);
+    this.leaveAt(EXIT.INTERPRET, target, price);
     w.end();
   }
 
@@ -344,9 +357,44 @@ export class BlockWriter {
 
   /** Leaves to the interpreter, this instruction undone, when the i32 on the stack is not zero. */
   private interpretIf(): void {
-    this.w.if();
-    this.leaveAt(this.insn.hook === undefined ? EXIT.INTERPRET : EXIT.PASSED, this.insn.ip, this.unpaid);
-    this.w.end();
+    const { w, region, insn, undone } = this;
+    if (undone === undefined) throw new Error(`the block at ${this.block.ir.ip.toString(16)} ends before it may leave`);
+    const kind = insn.hook === undefined ? EXIT.INTERPRET : EXIT.PASSED;
+    w.if();
+    this.storeFlags();
+    w.i32(kind | (this.unpaid << UNDONE.UNPAID) | ((insn.ip - this.block.ir.ip) << UNDONE.IP));
+    w.set(region.kind);
+    w.br(undone.leave);
+    w.end();
+  }
+
+  /**
+   * Behind all instructions that may have to be undone, what they share on their way out: V8 pays for each way into the region's epilogue, by
+   * all registers that may differ there.
+   */
+  private leaveUndone(): void {
+    const { w, region, undone } = this;
+    if (undone === undefined) return;
+    this.undone = undefined;
+    w.br(undone.behind);
+    w.end();
+    w.i64(this.block.ir.ip);
+    w.get(region.kind);
+    w.i32(UNDONE.IP);
+    w.op(0x76, 0xad, 0x7c); // i32.shr_u, i64.extend_i32_u, i64.add
+    w.set(region.ip);
+    w.get(region.fuel);
+    w.get(region.kind);
+    w.i32(UNDONE.UNPAID);
+    w.op(0x76);
+    w.i32((1 << (UNDONE.IP - UNDONE.UNPAID)) - 1);
+    w.op(0x71, 0x6a);
+    w.set(region.fuel);
+    w.get(region.kind);
+    w.i32((1 << UNDONE.UNPAID) - 1);
+    w.op(0x71);
+    region.leaveWith();
+    w.end();
   }
 
   /** Looks an access up in the TLB and leaves if it is not there; the physical address stays on the stack. */
@@ -465,6 +513,7 @@ export class BlockWriter {
 
   private control(one: IrOp, uses: ReadonlyMap<number, number>): void {
     const { w, region } = this;
+    if (ENDS.has(one.row.name)) this.leaveUndone();
     const args = one.args.map((arg) => this.use(arg));
     const [first = NOTHING] = args;
     const immediate = Number(one.immediate);
@@ -567,14 +616,15 @@ function countUses(ops: readonly IrOp[]): Map<number, number> {
 
 const ENDS: ReadonlySet<string> = new Set(['jump', 'call', 'jump.to', 'call.to', 'ret', 'branch', 'exit']);
 
-function endsBlock(insns: readonly IrInsn[]): boolean {
-  return ENDS.has(insns.at(-1)?.ops.at(-1)?.row.name ?? '');
+/** What may find only half way that it has to be interpreted. */
+function canBeUndone({ ops }: IrInsn): boolean {
+  return ops.some(({ row: { kind, name }, sub }) => {
+    return (
+      kind === 'load' || kind === 'store' || kind === 'probe' || name === 'fault.if' || sub?.shortcut !== undefined
+    );
+  });
 }
 
-/** Behind the first instruction from `from` on that looks at the fuel: everything before is paid for at once. */
-function segmentEnd(insns: readonly IrInsn[], from: number): number {
-  for (let i = from; i < insns.length; i++) {
-    if (insns[i]?.ops.some(({ row }) => row.name === 'fuel' || row.name === 'burn')) return i + 1;
-  }
-  return insns.length;
+function endsBlock(insns: readonly IrInsn[]): boolean {
+  return ENDS.has(insns.at(-1)?.ops.at(-1)?.row.name ?? '');
 }

@@ -10,6 +10,7 @@ import { EXIT } from '../stop.js';
 import { FunctionWriter, type Label } from '../wasm/function-writer.js';
 import { BlockWriter, type RegionContext } from './block-writer.js';
 import { local, push } from './expression.js';
+import { type Fare, faresOf } from './fuel.js';
 import { flagsLiveAt } from './liveness.js';
 import type { RegionPlan } from './regions.js';
 import { RegisterFile } from './register-file.js';
@@ -41,7 +42,7 @@ class RegionWriter implements RegionContext {
   readonly address = this.w.local('i64');
   readonly entry = this.w.local('i64');
   readonly ip = this.w.local('i64');
-  private readonly kind = this.w.local('i32');
+  readonly kind = this.w.local('i32');
   private readonly startFuel = this.w.local('i32');
   readonly registers: RegisterFile;
   readonly temporaries = new Temporaries(this.w);
@@ -49,6 +50,7 @@ class RegionWriter implements RegionContext {
   private readonly states = new Map<Prepare, { readonly slot: number; readonly local: number }>();
   private readonly shape: Structure;
   private readonly live: ReadonlySet<number>;
+  private readonly fares: ReadonlyMap<number, Fare>;
   private readonly loops = new Map<number, Label>();
   private readonly merges = new Map<number, Label>();
   private exit!: Label;
@@ -63,13 +65,14 @@ class RegionWriter implements RegionContext {
     }
     this.shape = structure(plan);
     this.live = flagsLiveAt(plan);
+    this.fares = faresOf(plan, this.shape);
   }
 
   write(): RegionCode {
     const { w, plan } = this;
     this.prologue();
     this.exit = w.block();
-    new BlockWriter(this.blockAt(plan.entry), this).pay(this.price(plan.entry), plan.entry);
+    new BlockWriter(this.blockAt(plan.entry), this).pay(this.fare(plan.entry), plan.entry);
     this.tree(this.shape.root);
     w.unreachable();
     w.end();
@@ -141,8 +144,10 @@ class RegionWriter implements RegionContext {
     return block;
   }
 
-  private price(ip: number): number {
-    return BlockWriter.price(this.blockAt(ip));
+  private fare(ip: number): Fare {
+    const fare = this.fares.get(ip);
+    if (fare === undefined) throw new Error(`the region has no block at ${ip.toString(16)}`);
+    return fare;
   }
 
   /** A node and everything that it dominates. */
@@ -165,6 +170,10 @@ class RegionWriter implements RegionContext {
 
   leave(kind: number): void {
     this.w.i32(kind);
+    this.leaveWith();
+  }
+
+  leaveWith(): void {
     this.w.set(this.kind);
     this.w.br(this.exit);
   }
@@ -192,7 +201,7 @@ class RegionWriter implements RegionContext {
   transfer(from: BlockWriter, target: number): void {
     const how = this.shape.edge(from.block.ir.ip, target);
     if (how === 'leave') return from.leaveAt(EXIT.NEXT, target, 0);
-    from.pay(this.price(target), target);
+    from.pay(this.fare(target), target);
     if (this.live.has(target)) from.storeFlags();
     if (how === 'inline') return this.tree(this.shape.node(target) as Node);
     const label = (how === 'back' ? this.loops : this.merges).get(target);

@@ -21,6 +21,8 @@ export type EdgeKind = 'back' | 'merge' | 'inline' | 'leave';
 
 export interface Structure {
   readonly root: Node;
+  /** In reverse postorder. */
+  readonly nodes: readonly Node[];
   node(ip: number): Node | undefined;
   edge(from: number, to: number): EdgeKind;
 }
@@ -56,6 +58,7 @@ export function structure(plan: RegionPlan): Structure {
   }
   return {
     root: finished.get(plan.entry) as Node,
+    nodes: ordered.map(({ ip }) => finished.get(ip) as Node),
     node: (ip) => finished.get(ip),
     edge: (from, to) => edgeKind(nodes.get(from), nodes.get(to)),
   };
