@@ -82,6 +82,7 @@ function fault(machine: Machine, thread: Thread, found: FaultSignal): void {
 
 function syscallInstruction(machine: Machine, thread: Thread): void {
   machine.account(thread, 1);
+  machine.clock.chargeSyscall();
   machine.abi.enterSyscall(thread.cpu);
   const nr = machine.abi.syscallNumber(thread.cpu);
   if (thread.process.traced && machine.hooks.catchesSyscall(thread.process, nr)) {

@@ -20,6 +20,7 @@ import type { Pipe } from './kernel/file/pipe.js';
 import { updateCpuDeadline } from './kernel/itimer.js';
 import type { MessageQueue } from './kernel/message-queue.js';
 import type { Segment } from './kernel/mm/shm.js';
+import { timerSlack } from './kernel/policy.js';
 import { Semaphores } from './kernel/semaphore.js';
 import { UnixNames } from './kernel/socket/unix-name.js';
 import type { SyscallContext, SyscallTable } from './kernel/syscall-table.js';
@@ -329,7 +330,7 @@ export class Machine {
     thread.sleep++;
     for (const key of record.keys) this.addWaiter(key, thread);
     if (record.deadline !== undefined && record.deadline !== Number.POSITIVE_INFINITY) {
-      this.alarms.set(record.deadline, { kind: 'thread', tid: thread.tid, sleep: thread.sleep });
+      this.alarms.set(record.deadline + timerSlack(thread), { kind: 'thread', tid: thread.tid, sleep: thread.sleep });
     }
     if (!thread.signalPending) this.scheduler.dequeue(thread);
   }

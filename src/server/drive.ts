@@ -7,6 +7,8 @@ import type { Progress } from '../inferior.js';
 import { Pace } from './pace.js';
 
 const NS_PER_MS = 1_000_000;
+/** A timer of Node is up to a millisecond late, more on a busy machine; what is later than this is lost. */
+const MOST_LATE_NS = 10 * NS_PER_MS;
 
 export interface DriveOptions {
   /** Sleeping takes no time of the host. */
@@ -18,6 +20,8 @@ export class Drive {
   private awaken: (() => void) | undefined;
   /** `wake` was called while nobody slept. */
   private woken = false;
+  /** ns that timers of the host came late: the next sleeps are shorter by as much. */
+  private late = 0;
 
   constructor(
     private readonly guest: { readonly machine: Machine },
@@ -75,9 +79,16 @@ export class Drive {
     }
     if (this.woken) return;
     const began = clock.monotonic;
+    const wanted = deadline === undefined ? Number.POSITIVE_INFINITY : deadline - began;
+    if (wanted <= this.late) {
+      this.late -= wanted;
+      clock.jumpTo(began + wanted);
+      return new Promise((resolve) => setImmediate(resolve));
+    }
     const start = performance.now();
-    await machine.host.wait(deadline === undefined ? undefined : deadline - began);
-    const slept = began + Math.floor((performance.now() - start) * NS_PER_MS);
-    clock.jumpTo(Math.min(deadline ?? Number.POSITIVE_INFINITY, slept));
+    await machine.host.wait(deadline === undefined ? undefined : wanted - this.late);
+    const slept = this.late + Math.floor((performance.now() - start) * NS_PER_MS);
+    clock.jumpTo(began + Math.min(wanted, slept));
+    this.late = Math.min(MOST_LATE_NS, Math.max(0, slept - wanted));
   }
 }

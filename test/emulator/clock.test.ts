@@ -1,13 +1,16 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Alarms } from '../../src/emulator/alarms.js';
-import { VirtualClock } from '../../src/emulator/clock.js';
+import { SYSCALL_NS, VirtualClock } from '../../src/emulator/clock.js';
 import { Entropy } from '../../src/emulator/entropy.js';
 
-test('time is the retired count plus jumps, and a jump never goes back', () => {
+test('time is the retired count plus charges plus jumps, and a jump never goes back', () => {
   const clock = new VirtualClock({ seconds: 1_700_000_000, nanoseconds: 999_999_990 });
   clock.retired = 20;
   expect([clock.monotonic, clock.realtime]).toEqual([20, { seconds: 1_700_000_001, nanoseconds: 10 }]);
+  clock.chargeSyscall();
+  clock.chargeSyscall();
+  expect([clock.monotonic, clock.retired]).toEqual([20 + 2 * SYSCALL_NS, 20]);
   clock.jumpTo(5_000_000_000);
   clock.jumpTo(7);
   expect(clock.monotonic).toBe(5_000_000_000);

@@ -6,6 +6,7 @@ import { exitThread } from './exit.js';
 import { CAP, capable, mayInspect } from './identity-checks.js';
 import { RLIMIT, RLIMIT_COUNT } from './limits.js';
 import { idFrom, numberFor, ownerNumbered, threadNumbered } from './pid-namespace.js';
+import { isRealtime, POLICY } from './policy.js';
 import type { SyscallContext, SyscallResult, SyscallRow } from './syscall-table.js';
 
 function exit({ machine, thread, args }: SyscallContext): SyscallResult {
@@ -27,12 +28,7 @@ function threadOf({ machine, thread }: SyscallContext, tid: number): Thread | un
   return tid === 0 ? thread : threadNumbered(machine, thread.process, tid);
 }
 
-const POLICY = { OTHER: 0, FIFO: 1, RR: 2, BATCH: 3, IDLE: 5, DEADLINE: 6 } as const;
 const RESET_ON_FORK = 0x4000_0000;
-
-function isRealtime(policy: number): boolean {
-  return policy === POLICY.FIFO || policy === POLICY.RR;
-}
 
 /** The lowest and highest static priority of a policy. */
 function priorities(policy: number): readonly [number, number] | undefined {

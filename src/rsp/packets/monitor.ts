@@ -58,9 +58,19 @@ function commandsOf(settings: SessionSettings): readonly MonitorCommand[] {
     help: ['Quit GDBserver'],
     run: (args) => (args === '' ? 'exit' : 'unknown'),
   };
-  commands.push(help, exit);
+  commands.push(LIBTHREAD_DB_PATH, help, exit);
   return commands;
 }
+
+/** gdbserver looks for its libthread_db there, and lists the command nowhere. Thread-local variables need none here: the path is taken and changes nothing. */
+const LIBTHREAD_DB_PATH: MonitorCommand = {
+  name: 'set libthread-db-search-path',
+  help: [],
+  run(path, print) {
+    print(`libthread-db-search-path set to \`${path || '$sdir:$pdir'}'\n`);
+    return 'done';
+  },
+};
 
 interface TopicRow {
   readonly topic: DebugTopic;

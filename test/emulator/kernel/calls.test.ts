@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { SYSCALL_NS } from '../../../src/emulator/clock.js';
 import { credentialsOf } from '../../../src/emulator/kernel/root.js';
 import { SYSCALL_NAMES } from '../../../src/emulator/kernel/syscall-names.js';
 import { SyscallTable } from '../../../src/emulator/kernel/syscall-table.js';
@@ -251,8 +252,8 @@ describe('prctl and arch_prctl', () => {
 
 describe('clocks', () => {
   test.each([
-    { name: 'REALTIME', clock: 0, seconds: 1_000_000_000, nanoseconds: 501 },
-    { name: 'MONOTONIC', clock: 1, seconds: 0, nanoseconds: 1 },
+    { name: 'REALTIME', clock: 0, seconds: 1_000_000_000, nanoseconds: 501 + SYSCALL_NS },
+    { name: 'MONOTONIC', clock: 1, seconds: 0, nanoseconds: 1 + SYSCALL_NS },
     { name: 'PROCESS_CPUTIME_ID', clock: 2, seconds: 0, nanoseconds: 1 },
     { name: 'THREAD_CPUTIME_ID', clock: 3, seconds: 0, nanoseconds: 1 },
     { name: 'the CPU clock of a pid', clock: (~1001 << 3) | 2, seconds: 0, nanoseconds: 1 },
@@ -278,9 +279,13 @@ describe('clocks', () => {
   });
 
   test('an absolute sleep on the wall clock ends on its second', () => {
-    const { results, guest } = calls([[230, 0, 1, AT, 0]], (g) => g.words(AT, 1_000_000_007, 0));
-    expect(results).toEqual([0]);
-    expect(guest.machine.clock.realtime).toEqual({ seconds: 1_000_000_007, nanoseconds: 1 });
+    const list = [
+      [157, 29, 1],
+      [230, 0, 1, AT, 0],
+    ] as const;
+    const { results, guest } = calls(list, (g) => g.words(AT, 1_000_000_007, 0));
+    expect(results).toEqual([0, 0]);
+    expect(guest.machine.clock.realtime).toEqual({ seconds: 1_000_000_007, nanoseconds: 1 + SYSCALL_NS + 1 });
   });
 
   test('a sleep on the CPU clock of the process lasts while another thread works', () => {
@@ -292,6 +297,7 @@ describe('clocks', () => {
           yield { work: 100_000 };
         },
       };
+      yield sys(157, 29, 1);
       yield sys(230, 2, 0, guest.words(AT, 0, 5000), 0);
       slept = guest.process.retired;
       yield sys(EXIT_GROUP, 0);

@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { SYSCALL_NS } from '../../../src/emulator/clock.js';
 import { type Program, runAll, scripted, sys, work } from './scripted.js';
 
 const EXIT = 60;
 const EXIT_GROUP = 231;
 const CLONE = 56;
 const YIELD = 24;
+/** Sleeps with a time limit end so many ns later (prctl(2), PR_SET_TIMERSLACK). */
+const SLACK = 50_000;
 const THREAD_FLAGS = 0x5_0f00;
 
 function thread(child: Program): { call: number; args: number[]; child: Program } {
@@ -65,7 +68,7 @@ describe('scheduler', () => {
     expect(guest.execution.trace).toEqual(['A5', 'B10', 'A5']);
   });
 
-  test('a sleeper makes the machine idle until its deadline and wakes exactly then', () => {
+  test('a sleeper makes the machine idle until its deadline and wakes exactly then, the slack of timers later', () => {
     const times: number[] = [];
     const guest = scripted(function* () {
       yield sys(35, 0x1_0000, 0);
@@ -74,10 +77,11 @@ describe('scheduler', () => {
     });
     guest.words(0x1_0000, 2, 5);
     const result = guest.machine.run(1000);
-    expect(result).toEqual({ kind: 'idle', deadline: 2_000_000_006 });
-    guest.machine.clock.jumpTo(2_000_000_006);
+    const deadline = 2_000_000_006 + SYSCALL_NS + SLACK;
+    expect(result).toEqual({ kind: 'idle', deadline });
+    guest.machine.clock.jumpTo(deadline);
     expect(guest.machine.run(1000)).toEqual({ kind: 'exited' });
-    expect(times).toEqual([2_000_000_006]);
+    expect(times).toEqual([deadline]);
   });
 
   test('a deadline ends a slice of another thread at the exact instruction', () => {
@@ -85,7 +89,7 @@ describe('scheduler', () => {
     const guest = scripted(
       function* () {
         yield thread(function* () {
-          yield work(5000);
+          yield work(100_000);
           yield sys(EXIT, 0);
         });
         yield sys(35, 0x1_0000, 0);
@@ -96,8 +100,42 @@ describe('scheduler', () => {
     );
     guest.words(0x1_0000, 0, 1500);
     runAll(guest.machine);
-    // Woken at 1502, it gets its turn when the slice that runs then is over: 2 + 1000 + 1000.
-    expect(seen).toEqual([2002]);
+    // Woken in the middle of a slice, it gets its turn when that one is over.
+    expect(seen).toEqual([2 + 2 * SYSCALL_NS + SLACK + 2000]);
+  });
+
+  test('time passes for a sleeper while another thread calls the kernel in a loop', () => {
+    let calls = 0;
+    const guest = scripted(function* () {
+      yield thread(function* () {
+        for (; ; calls++) yield sys(YIELD);
+      });
+      yield sys(35, 0x1_0000, 0);
+      yield sys(EXIT_GROUP, 0);
+    });
+    guest.words(0x1_0000, 0, 1_000_000);
+    runAll(guest.machine);
+    expect(calls).toBe(Math.ceil((1_000_000 + SLACK) / (SYSCALL_NS + 1)));
+  });
+
+  test.each([
+    { policy: 'a process without slack', calls: [sys(157, 29, 1)], late: 1 },
+    { policy: 'a real-time policy', calls: [sys(144, 0, 1, 0x1_0100)], late: 0 },
+  ])('$policy wakes $late ns late', ({ calls, late }) => {
+    const guest = scripted(function* () {
+      for (const call of calls) yield call;
+      asleep = guest.machine.clock.monotonic;
+      yield sys(35, 0x1_0000, 0);
+      woken = guest.machine.clock.monotonic;
+      yield sys(EXIT_GROUP, 0);
+    });
+    let asleep = 0;
+    let woken = 0;
+    guest.process.credentials.capabilities.effective = (1n << 41n) - 1n;
+    guest.words(0x1_0000, 0, 1_000_000);
+    guest.words(0x1_0100, 1);
+    runAll(guest.machine);
+    expect(woken - asleep).toBe(1 + SYSCALL_NS + 1_000_000 + late);
   });
 
   test('exit_group ends all threads; the status of the leader counts when everybody leaves alone', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { SYSCALL_NS } from '../../../src/emulator/clock.js';
 import type { Program } from './scripted.js';
 import { runAll, scripted, sys, work } from './scripted.js';
 
@@ -312,7 +313,7 @@ describe('a signal to a thread that sleeps in a syscall', () => {
         yield sys(NR.nanosleep, AT, AT + 16);
         const left = (g.space.readU64(AT + 16) ?? 0) * 1e9 + (g.space.readU64(AT + 24) ?? 0);
         // The handler, its sigreturn and the syscall itself retired meanwhile.
-        log(100e9 - left - (g.machine.clock.monotonic - before));
+        log(100e9 - left - (g.machine.clock.monotonic - before) + 2 * SYSCALL_NS);
         yield sys(NR.exitGroup, 0);
       };
       function* child() {
@@ -458,13 +459,13 @@ describe('timers', () => {
     const { seen } = collect((g, log) => {
       const value = 0x1234_5678_9abcn;
       g.words(AT, value, BigInt(SIG.RT));
-      g.words(AT + 128, 0, 100, 0, 100);
+      g.words(AT + 128, 0, 1_000_000, 0, 1_000_000);
       g.words(AT + 256, bit(SIG.RT));
       return function* () {
         yield sys(NR.sigprocmask, 0, AT + 256, 0, 8);
         log(yield sys(222, 1, AT, AT + 512));
         log(yield sys(223, 0, 0, AT + 128, 0));
-        yield work(1050);
+        yield work(10_050_000);
         log(yield sys(NR.sigtimedwait, AT + 256, AT + 640, 0, 8));
         log(['overrun', g.space.readU32(AT + 640 + 20), 'value', g.space.readU64(AT + 640 + 24)]);
         log(yield sys(225, 0));

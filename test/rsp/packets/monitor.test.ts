@@ -100,6 +100,18 @@ test.each([
     reply: 'E01',
     calls: [],
   },
+  {
+    line: 'set libthread-db-search-path',
+    text: "libthread-db-search-path set to `$sdir:$pdir'\n",
+    reply: 'OK',
+    calls: [],
+  },
+  {
+    line: 'set libthread-db-search-path /a:/b c',
+    text: "libthread-db-search-path set to `/a:/b c'\n",
+    reply: 'OK',
+    calls: [],
+  },
   { line: 'echo  a b ', text: 'a b\n', reply: 'OK', calls: [] },
 ])('monitor $line', ({ line, text, reply, calls }) => {
   expect(monitor(line)).toEqual({ text, reply, calls, exits: false });
