@@ -81,6 +81,12 @@ export class RegisterFile {
     return register === undefined ? undefined : this.registers.get(register.slot);
   }
 
+  need(slot: number): CachedRegister {
+    const found = this.at(slot);
+    if (found === undefined) throw new Error(`slot ${slot} is in no local`);
+    return found;
+  }
+
   loadAll(cpu: number): void {
     for (const { slot, type, local: index } of this.registers.values()) {
       this.w.get(cpu);
