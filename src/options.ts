@@ -35,7 +35,7 @@ export interface MachineOptions {
 
 export const DEFAULT_MACHINE: MachineOptions = {
   tier: 'auto',
-  cpu: 'base',
+  cpu: 'v3',
   seed: 1,
   epoch: undefined,
   sliceLength: 100_000,

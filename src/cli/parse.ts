@@ -136,7 +136,14 @@ function addMachineOptions(command: Command): Command {
   const { tier, cpu, seed: firstSeed, sliceLength, maxMemory, maxProcesses } = DEFAULT_MACHINE;
   return command
     .addOption(new Option('--tier <TIER>', 'how code is executed').choices(TIERS).default(tier))
-    .addOption(new Option('--cpu <MODEL>', 'the processor that the program sees').choices(CPU_MODELS).default(cpu))
+    .addOption(
+      new Option(
+        '--cpu <MODEL>',
+        'the processor that the program sees: x86-64-v2 with BMI, AES and SHA, or v3 with AVX2 and FMA',
+      )
+        .choices(CPU_MODELS)
+        .default(cpu),
+    )
     .option('--seed <N>', 'start of every random number that the program sees', seed, firstSeed)
     .option('--epoch <SECONDS>', 'the date at the start, since 1970 (default: now)', seconds)
     .option('--slice <N>', "instructions in a thread's turn", count, sliceLength)

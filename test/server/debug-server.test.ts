@@ -196,15 +196,17 @@ describe('sleep', () => {
     yield sys(NR.exitGroup, 0);
   };
 
-  test('takes the host’s time, and the clock then shows exactly the deadline', async () => {
+  test('takes the host’s time, and the clock then shows exactly the deadline with its slack', async () => {
     const { connect, debugged } = await start(sleeper);
     debugged.guest.words(AT, 0, 30_000_000);
     const client = await connect();
     const begin = performance.now();
     expect(await client.resume('c')).toMatch(/^W0/);
     expect(performance.now() - begin).toBeGreaterThan(25);
-    expect(debugged.guest.machine.clock.monotonic).toBeGreaterThanOrEqual(30_000_000);
-    expect(debugged.guest.machine.clock.monotonic).toBeLessThan(30_000_010);
+    const deadline = 30_050_000;
+    expect(debugged.guest.machine.clock.monotonic).toBeGreaterThanOrEqual(deadline);
+    // Two system calls of a microsecond, and what else ran.
+    expect(debugged.guest.machine.clock.monotonic).toBeLessThan(deadline + 2_100);
   });
 
   test('takes none with fast sleep', async () => {
