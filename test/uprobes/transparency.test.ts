@@ -242,3 +242,17 @@ test('a step out of line executes a copy in a page that is no part of the progra
   expect(outOfLine.every(([, mapped, copied]) => !mapped && copied)).toBe(true);
   expect(program.engine.report()).toMatchObject({ probepoints: [], slotsUsed: 0, waiting: 0, pendingReturns: 0 });
 });
+
+test.each(['near', 'far'] as const)(
+  'T62 vector instructions see the right elements from a slot that is %s',
+  (slots) => {
+    const argv = [buildGuest({ source: 'elements.c', flags: [...NOSTDLIB, '-mavx2'] })];
+    expect(spawnSync(argv[0] as string, { env: {} }).status).toBe(0);
+    for (const tier of TIERS) {
+      const { executed } = unprobed(argv, { tier });
+      const { status, counts } = probed(argv, executed, ['xol'], { tier }, slots);
+      expect(status).toMatchObject({ kind: 'exited', code: 0 });
+      expect(counts.xol).toBeGreaterThan(8);
+    }
+  },
+);
