@@ -41,7 +41,10 @@ function inheritedFile(machine: Machine, fd: number): OpenFile | undefined {
   return kind === 'file' ? new InheritedFile(machine, fd, flags) : new InheritedStream(machine, fd, flags);
 }
 
-/** A pipe or socket. */
+/**
+ * A pipe or socket. The guest sees a pipe in both cases: socket calls on it would be refused, and programs that find a socket which they cannot ask for its
+ * family take it for unusable (libuv, and so Node, drops what it prints there).
+ */
 class InheritedStream extends OpenFile {
   constructor(
     machine: Machine,
@@ -52,11 +55,13 @@ class InheritedStream extends OpenFile {
   }
 
   name(): string {
-    return this.machine.host.streams.name(this.fd);
+    return this.machine.host.streams.name(this.fd).replace(/^socket:/, 'pipe:');
   }
 
   stat(): FileStat | number {
-    return this.machine.host.streams.stat(this.fd);
+    const stat = this.machine.host.streams.stat(this.fd);
+    if (typeof stat === 'number' || (stat.mode & S.IFMT) !== S.IFSOCK) return stat;
+    return { ...stat, mode: (stat.mode & ~S.IFMT) | S.IFIFO };
   }
 
   override read(into: Uint8Array): IoResult {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   closeSync,
   constants,
@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { NodeHost } from '../../../../src/emulator/host/node-host.js';
 import { EAGAIN, EBADF, EINTR, ENOTTY, EPIPE } from '../../../../src/emulator/kernel/errno.js';
@@ -198,4 +199,11 @@ test('/dev/null is the guest’s own; a closed descriptor stays free', () => {
     yield sys(NR.exit, 0);
   });
   runAll(made.machine);
+});
+
+test('a socket that a parent gave as a standard stream looks like a pipe, which libuv can use', () => {
+  const cli = fileURLToPath(new URL('../../../../dist/cli.js', import.meta.url));
+  // Node gives its children sockets.
+  const { stdout, status } = spawnSync(cli, ['run', '--', 'stat', '-L', '-c', '%F', '-', '/proc/self/fd/1']);
+  expect([status, stdout.toString()]).toEqual([0, 'fifo\nfifo\n']);
 });
