@@ -260,7 +260,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   private provide(cpu: CpuState, code: SpaceCode): Next {
     const region = isUser(cpu, SLOT.RIP) ? this.tiering.regionAt(code, cpu.rip) : undefined;
     if (region !== undefined) {
-      code.setJump(region.entry, region.index, 0);
+      code.enterRegion(cpu.rip, region);
       return 0;
     }
     const block = this.blockAt(cpu, code, false);

@@ -24,6 +24,7 @@ export interface KeptBlock {
  * A block in a pack: u16 bytes, u16 subroutines, u32 size of the records, u16 place[subroutines], the bytes; padded to 8, the records.
  */
 const HEADER_BYTES = 8;
+const REGION_HEADER_BYTES = 16;
 
 /** Of one file at one address. */
 interface Packs {
@@ -33,6 +34,8 @@ interface Packs {
 
 /** A region as it was written, before it is part of a module. */
 export interface WrittenRegion {
+  /** Addresses where it can be entered, by number. */
+  readonly entrances: readonly number[];
   /** What it was made of. */
   readonly ranges: readonly CodeRange[];
   readonly code: RegionCode;
@@ -99,11 +102,16 @@ export class KeptCode {
     const piece = this.packsAt(space, ip)?.regions.get(ip);
     if (piece === undefined) return undefined;
     const { buffer, byteOffset } = piece;
-    const [rangeCount = 0, callCount = 0] = new Uint32Array(buffer, byteOffset, 2);
-    const ips = new Float64Array(buffer, byteOffset + 8, rangeCount);
-    const lengths = new Uint32Array(buffer, byteOffset + 8 + 8 * rangeCount, rangeCount);
-    const calls = new Uint32Array(buffer, byteOffset + 8 + 12 * rangeCount, 2 * callCount);
-    let at = 8 + 12 * rangeCount + 8 * callCount;
+    const [entranceCount = 0, rangeCount = 0, callCount = 0] = new Uint32Array(buffer, byteOffset, 3);
+    let at = REGION_HEADER_BYTES;
+    const next = (bytes: number): number => {
+      at += bytes;
+      return byteOffset + at - bytes;
+    };
+    const entrances = [...new Float64Array(buffer, next(8 * entranceCount), entranceCount)];
+    const ips = new Float64Array(buffer, next(8 * rangeCount), rangeCount);
+    const lengths = new Uint32Array(buffer, next(4 * rangeCount), rangeCount);
+    const calls = new Uint32Array(buffer, next(8 * callCount), 2 * callCount);
     const ranges = Array.from(ips, (start, i) => {
       const bytes = piece.subarray(at, at + (lengths[i] as number));
       at += bytes.length;
@@ -113,27 +121,32 @@ export class KeptCode {
       at: calls[2 * i] as number,
       callee: this.subroutines[calls[2 * i + 1] as number] as Subroutine,
     }));
-    return { ranges, code: { body: piece.subarray(at), calls: called } };
+    return { entrances, ranges, code: { body: piece.subarray(at), calls: called } };
   }
 
-  /** Keeps a region without hooks: u32 ranges, u32 calls, f64 ip[], u32 length[], (u32 position, u32 place)[], the bytes of the ranges, the function body. */
-  keepRegion(space: ExecutionSpace, entry: number, { ranges, code: { body, calls } }: WrittenRegion): void {
-    const packs = this.packsAt(space, entry);
+  /**
+   * Keeps a region without hooks, by its start: u32 entrances, u32 ranges, u32 calls, padded to 8; f64 entrance[], f64 ip[], u32 length[], (u32 position, u32 place)[],
+   * the bytes of the ranges, the function body.
+   */
+  keepRegion(space: ExecutionSpace, { entrances, ranges, code: { body, calls } }: WrittenRegion): void {
+    const start = entrances[0] as number;
+    const packs = this.packsAt(space, start);
     if (packs === undefined) return;
-    const head = 8 + 12 * ranges.length + 8 * calls.length;
+    const head = REGION_HEADER_BYTES + 8 * entrances.length + 12 * ranges.length + 8 * calls.length;
     const piece = new Uint8Array(ranges.reduce((sum, { bytes }) => sum + bytes.length, head + body.length));
     const { buffer } = piece;
-    new Uint32Array(buffer, 0, 2).set([ranges.length, calls.length]);
-    new Float64Array(buffer, 8, ranges.length).set(ranges.map(({ ip }) => ip));
-    new Uint32Array(buffer, 8 + 8 * ranges.length, ranges.length).set(ranges.map(({ bytes }) => bytes.length));
+    new Uint32Array(buffer, 0, 3).set([entrances.length, ranges.length, calls.length]);
+    const addresses = [...entrances, ...ranges.map(({ ip }) => ip)];
+    new Float64Array(buffer, REGION_HEADER_BYTES, addresses.length).set(addresses);
     const links = calls.flatMap(({ at, callee }) => [at, this.places.get(callee as Subroutine) as number]);
-    new Uint32Array(buffer, 8 + 12 * ranges.length, links.length).set(links);
+    const words = [...ranges.map(({ bytes }) => bytes.length), ...links];
+    new Uint32Array(buffer, REGION_HEADER_BYTES + 8 * addresses.length, words.length).set(words);
     let at = head;
     for (const bytes of [...ranges.map((range) => range.bytes), body]) {
       piece.set(bytes, at);
       at += bytes.length;
     }
-    packs.regions.add(entry, piece);
+    packs.regions.add(start, piece);
   }
 
   private packsAt(space: ExecutionSpace, ip: number): Packs | undefined {

@@ -15,7 +15,8 @@ export interface CodeRange {
 }
 
 export interface Region {
-  readonly entry: number;
+  /** Addresses where it can be entered, by number. */
+  readonly entrances: readonly number[];
   readonly ranges: readonly CodeRange[];
   /** In the dispatcher's table, from 1 on. */
   readonly index: number;
@@ -23,7 +24,7 @@ export interface Region {
 }
 
 export class RegionStore {
-  private readonly byEntry = new Map<number, Region[]>();
+  private readonly byEntrance = new Map<number, Region[]>();
   /** In the order in which they were made. */
   private readonly live = new Set<Region>();
   private readonly free: number[] = [];
@@ -38,21 +39,23 @@ export class RegionStore {
     return this.live.size;
   }
 
-  add(entry: number, ranges: readonly CodeRange[], code: WebAssembly.ExportValue): Region {
+  add(entrances: readonly number[], ranges: readonly CodeRange[], code: WebAssembly.ExportValue): Region {
     const index = this.free.pop() ?? this.evictOldest();
     this.table.set(index, code);
-    const region = { entry, ranges, index, users: new Set<SpaceCode>() };
+    const region = { entrances, ranges, index, users: new Set<SpaceCode>() };
     this.live.add(region);
     this.made++;
-    const others = this.byEntry.get(entry);
-    if (others === undefined) this.byEntry.set(entry, [region]);
-    else others.push(region);
+    for (const ip of entrances) {
+      const others = this.byEntrance.get(ip);
+      if (others === undefined) this.byEntrance.set(ip, [region]);
+      else others.push(region);
+    }
     return region;
   }
 
-  /** A region at this address whose code is there now: `matches` compares. */
-  find(entry: number, matches: (range: CodeRange) => boolean): Region | undefined {
-    return this.byEntry.get(entry)?.find(({ ranges }) => ranges.every(matches));
+  /** A region that can be entered at this address and whose code is there now: `matches` compares. */
+  find(ip: number, matches: (range: CodeRange) => boolean): Region | undefined {
+    return this.byEntrance.get(ip)?.find(({ ranges }) => ranges.every(matches));
   }
 
   private evictOldest(): number {
@@ -61,9 +64,11 @@ export class RegionStore {
     this.live.delete(oldest);
     for (const user of [...oldest.users]) user.removeRegion(oldest);
     this.table.set(oldest.index, null);
-    const left = (this.byEntry.get(oldest.entry) ?? []).filter((other) => other !== oldest);
-    if (left.length === 0) this.byEntry.delete(oldest.entry);
-    else this.byEntry.set(oldest.entry, left);
+    for (const ip of oldest.entrances) {
+      const left = (this.byEntrance.get(ip) ?? []).filter((other) => other !== oldest);
+      if (left.length === 0) this.byEntrance.delete(ip);
+      else this.byEntrance.set(ip, left);
+    }
     return oldest.index;
   }
 }

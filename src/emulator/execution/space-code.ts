@@ -15,6 +15,7 @@ export class SpaceCode {
   private readonly originals = new Map<number, Block>();
   /** The blocks with a byte in a page, by page number. */
   private readonly pages = new Map<number, Set<Block>>();
+  /** By entrance. */
   private readonly regions = new Map<number, Region>();
   private readonly regionPages = new Map<number, Set<Region>>();
   /** Hot blocks that were left to the region which they are part of, once. */
@@ -56,15 +57,25 @@ export class SpaceCode {
     for (const page of pagesOf(block)) addTo(this.pages, page, block);
   }
 
-  findRegion(entry: number): Region | undefined {
-    return this.regions.get(entry);
+  /** The region that is entered at an address. */
+  findRegion(ip: number): Region | undefined {
+    return this.regions.get(ip);
   }
 
   addRegion(region: Region): void {
-    this.regions.set(region.entry, region);
     region.users.add(this);
+    for (const [number, ip] of region.entrances.entries()) {
+      // One that begins at an address knows more of the way from there.
+      if (number > 0 && this.regions.has(ip)) continue;
+      this.regions.set(ip, region);
+      this.enterRegion(ip, region);
+    }
     for (const range of region.ranges) for (const page of pagesOf(range)) addTo(this.regionPages, page, region);
-    this.setJump(region.entry, region.index, 0);
+  }
+
+  /** Guest code finds the region at its entrance `ip`. */
+  enterRegion(ip: number, { index, entrances }: Region): void {
+    this.setJump(ip, index, entrances.indexOf(ip));
   }
 
   /** Whether a block that begins at `ip` is part of a region. */
@@ -76,10 +87,13 @@ export class SpaceCode {
 
   removeRegion(region: Region): void {
     this.version++;
-    this.regions.delete(region.entry);
+    for (const ip of region.entrances) {
+      if (this.regions.get(ip) !== region) continue;
+      this.regions.delete(ip);
+      this.jumpCache.forget(ip);
+    }
     region.users.delete(this);
     for (const range of region.ranges) for (const page of pagesOf(range)) removeFrom(this.regionPages, page, region);
-    this.jumpCache.forget(region.entry);
   }
 
   remove(block: Block): void {
@@ -114,7 +128,7 @@ export class SpaceCode {
     this.jumpCache.clear();
   }
 
-  /** From now on guest code finds what is at `ip`: interpreter code (`region` 0, `entry` its physical address), or an entry of a compiled region. */
+  /** From now on guest code finds what is at `ip`: interpreter code (`region` 0, `entry` its physical address), or entrance `entry` of a compiled region. */
   setJump(ip: number, region: number, entry: number): void {
     this.jumpCache.set(ip, region, entry);
   }

@@ -6,6 +6,7 @@ import type { ExecutionSpace } from '../executor.js';
 import type { IrBlock } from '../ir/ir.js';
 import { writeRegion } from '../jit/codegen.js';
 import { canCompile, compileRegions } from '../jit/compiler.js';
+import { withEntrances } from '../jit/entrances.js';
 import { type BlockSource, discover, type RegionLimits } from '../jit/regions.js';
 import type { PhysicalMemory } from '../memory/physical.js';
 import type { KeptCode, WrittenRegion } from './kept-code.js';
@@ -23,9 +24,12 @@ const BATCH = 32;
 
 /** Where everything is compiled that runs once, most of a large region would never run. */
 const LIMITS: Record<'auto' | 'compile', RegionLimits> = {
-  auto: { blocks: 32, insns: 500 },
+  auto: { blocks: 48, insns: 768 },
   compile: { blocks: 12, insns: 300 },
 };
+
+/** Blocks of a region that is made part of others which lead there, too. What is larger would be compiled again for each of them. */
+const SHARED_BLOCKS = 16;
 
 /** How much oftener a block must run again when it is part of another block's region. */
 const COOL_FACTOR = 4;
@@ -102,11 +106,11 @@ export class Tiering {
   }
 
   private compile(wanted: readonly { code: SpaceCode; ip: number }[]): void {
-    const batch: { code: SpaceCode; entry: number; region: WrittenRegion }[] = [];
+    const batch: { code: SpaceCode; region: WrittenRegion }[] = [];
     for (const { code, ip } of wanted) {
       const inBatch = batch.some(({ code: other, region }) => other === code && region.ranges.some((r) => r.ip === ip));
       const region = this.postponed(code, ip, inBatch) ? undefined : (this.restore(code, ip) ?? this.write(code, ip));
-      if (region !== undefined) batch.push({ code, entry: ip, region });
+      if (region !== undefined) batch.push({ code, region });
     }
     if (batch.length === 0) return;
     const { runtime, physical } = this.source;
@@ -116,23 +120,25 @@ export class Tiering {
       runtime,
     );
     this.modules++;
-    for (const [i, { code, entry, region }] of batch.entries()) {
-      code.addRegion(this.store.add(entry, region.ranges, functions[i] as WebAssembly.ExportValue));
+    for (const [i, { code, region }] of batch.entries()) {
+      const { entrances, ranges } = region;
+      code.addRegion(this.store.add(entrances, ranges, functions[i] as WebAssembly.ExportValue));
     }
   }
 
   private write(code: SpaceCode, ip: number): WrittenRegion | undefined {
     const limits = this.tier === 'compile' ? LIMITS.compile : LIMITS.auto;
-    const plan = discover(ip, this.blocksOf(code), limits);
-    if (plan === undefined) return undefined;
+    const found = discover(ip, this.blocksOf(code), limits);
+    if (found === undefined) return undefined;
+    const plan = withEntrances(found, (entrance) => code.findRegion(entrance) === undefined);
     const ranges = [...plan.blocks.values()].map(({ ir: { ip: start, end, bytes, hooks } }) => ({
       ip: start,
       end,
       bytes,
       hooks,
     }));
-    const written = { ranges, code: writeRegion(plan) };
-    if (ranges.every(({ hooks }) => hooks.length === 0)) this.source.kept?.keepRegion(code.space, ip, written);
+    const written = { entrances: plan.entrances, ranges, code: writeRegion(plan) };
+    if (ranges.every(({ hooks }) => hooks.length === 0)) this.source.kept?.keepRegion(code.space, written);
     return written;
   }
 
@@ -155,6 +161,8 @@ export class Tiering {
   private blocksOf(code: SpaceCode): BlockSource {
     return {
       blockAt: (ip) => {
+        const region = code.findRegion(ip);
+        if (region !== undefined && region.ranges.length > SHARED_BLOCKS) return undefined;
         const ir = this.source.irAt(code, ip, this.tier === 'compile');
         return ir !== undefined && canCompile(ir) ? ir : undefined;
       },

@@ -1,5 +1,5 @@
 /**
- * A region as one WebAssembly function: (cpu: i32, entry: i32) -> i32 (EXIT.*). Guest registers live in locals from the entry to the one epilogue, which
+ * A region as one WebAssembly function: (cpu: i32, entrance: i32) -> i32 (EXIT.*). Guest registers live in locals from the entry to the one epilogue, which
  * every exit branches to; transfers within the region are structured control flow.
  */
 import { SLOT } from '../../register-set.js';
@@ -27,7 +27,7 @@ export interface RegionCall {
   readonly callee: Callee;
 }
 
-/** A region's function, for any module: (cpu: i32, entry: i32) -> i32 (EXIT.*). */
+/** A region's function, for any module: (cpu: i32, entrance: i32) -> i32 (EXIT.*). */
 export interface RegionCode {
   /** Of the code-section entry. */
   readonly body: Uint8Array;
@@ -37,6 +37,8 @@ export interface RegionCode {
 class RegionWriter implements RegionContext {
   readonly w = new FunctionWriter(['i32', 'i32'], ['i32']);
   readonly cpu = 0;
+  /** The number of the entrance under way, 0 from there on. */
+  private readonly entrance = 1;
   readonly fuel = this.w.local('i32');
   readonly tlb = this.w.local('i32');
   readonly address = this.w.local('i64');
@@ -69,16 +71,30 @@ class RegionWriter implements RegionContext {
   }
 
   write(): RegionCode {
-    const { w, plan } = this;
+    const { w } = this;
     this.prologue();
     this.exit = w.block();
-    new BlockWriter(this.blockAt(plan.entry), this).pay(this.fare(plan.entry), plan.entry);
+    this.start();
     this.tree(this.shape.root);
     w.unreachable();
     w.end();
     this.epilogue();
     const { bytes, codeAt } = w.body();
     return { body: bytes.slice(), calls: this.calls.map(({ at, callee }) => ({ at: codeAt + at, callee })) };
+  }
+
+  private start(): void {
+    const { w, plan } = this;
+    if (plan.entrances.length === 1) return this.pay(plan.entry);
+    w.get(this.entrance);
+    w.op(0x45);
+    w.if();
+    this.pay(plan.entry);
+    w.end();
+  }
+
+  private pay(ip: number): void {
+    new BlockWriter(this.blockAt(ip), this).pay(this.fare(ip), ip);
   }
 
   private callLater(callee: Callee): void {
@@ -161,11 +177,49 @@ class RegionWriter implements RegionContext {
   /** The node's code inside one block for each merge point, the first in reverse postorder innermost. */
   private within(node: Node, merges: readonly Node[]): void {
     const last = merges.at(-1);
-    if (last === undefined) return new BlockWriter(this.blockAt(node.ip), this).write();
+    if (last === undefined) {
+      this.sendOn(node);
+      return new BlockWriter(this.blockAt(node.ip), this).write();
+    }
     this.merges.set(last.ip, this.w.block());
     this.within(node, merges.slice(0, -1));
     this.w.end();
     this.tree(last);
+  }
+
+  /** Where those who have entered elsewhere go from here. */
+  private sendOn({ ip }: Node): void {
+    const { w, plan } = this;
+    const forks = plan.forks.get(ip);
+    if (forks === undefined) return;
+    w.get(this.entrance);
+    w.if();
+    for (const { to, numbers } of forks) {
+      const here = plan.entrances.indexOf(to);
+      for (const [i, number] of numbers.entries()) {
+        this.isEntrance(number);
+        if (i > 0) w.op(0x72);
+      }
+      w.if();
+      if (numbers.includes(here)) {
+        this.isEntrance(here);
+        w.if();
+        w.i32(0);
+        w.set(this.entrance);
+        this.pay(to);
+        w.end();
+      }
+      this.go(ip, to);
+      w.end();
+    }
+    w.unreachable();
+    w.end();
+  }
+
+  private isEntrance(number: number): void {
+    this.w.get(this.entrance);
+    this.w.i32(number);
+    this.w.op(0x46);
   }
 
   leave(kind: number): void {
@@ -199,10 +253,15 @@ class RegionWriter implements RegionContext {
   }
 
   transfer(from: BlockWriter, target: number): void {
-    const how = this.shape.edge(from.block.ir.ip, target);
-    if (how === 'leave') return from.leaveAt(EXIT.NEXT, target, 0);
+    const { ip } = from.block.ir;
+    if (this.shape.edge(ip, target) === 'leave') return from.leaveAt(EXIT.NEXT, target, 0);
     from.pay(this.fare(target), target);
     if (this.live.has(target)) from.storeFlags();
+    this.go(ip, target);
+  }
+
+  private go(from: number, target: number): void {
+    const how = this.shape.edge(from, target);
     if (how === 'inline') return this.tree(this.shape.node(target) as Node);
     const label = (how === 'back' ? this.loops : this.merges).get(target);
     if (label === undefined) throw new Error(`nothing encloses the way to ${target.toString(16)}`);

@@ -21,7 +21,7 @@ const UNSEEN_LIMIT = 48;
 
 /** The fares of all blocks, by address. */
 export function faresOf(
-  { entry, blocks }: RegionPlan,
+  { entrances, blocks }: RegionPlan,
   { nodes, edge }: Pick<Structure, 'nodes' | 'edge'>,
 ): ReadonlyMap<number, Fare> {
   const fares = new Map<number, Fare>();
@@ -36,7 +36,7 @@ export function faresOf(
     if (insns.some(looksAtFuel)) for (const fare of behind) fare.checked = true;
     const reserve = Math.max(0, ...behind.map((fare) => (fare.checked ? 0 : fare.price + fare.reserve)));
     const price = segmentEnd(insns, 0);
-    fares.set(ip, { price, reserve, checked: isLoop || ip === entry || price + reserve > UNSEEN_LIMIT });
+    fares.set(ip, { price, reserve, checked: isLoop || entrances.includes(ip) || price + reserve > UNSEEN_LIMIT });
   }
   return fares;
 }

@@ -13,8 +13,20 @@ export interface RegionBlock {
   readonly indirect: readonly number[];
 }
 
+/** A way on from the region's start or a loop's head. */
+export interface Fork {
+  readonly to: number;
+  /** Of the entrances that it leads to: the one at `to`, or those within the loop there. */
+  readonly numbers: readonly number[];
+}
+
 export interface RegionPlan {
+  /** Its start. */
   readonly entry: number;
+  /** Addresses of the blocks where it can be entered, by number; the first is its start. */
+  readonly entrances: readonly number[];
+  /** How those who enter elsewhere than at the start get there, by the block where they are sent on. */
+  readonly forks: ReadonlyMap<number, readonly Fork[]>;
   readonly blocks: ReadonlyMap<number, RegionBlock>;
 }
 
@@ -63,7 +75,7 @@ export function discover(entry: number, source: BlockSource, limits: RegionLimit
     near.push(...one.local);
     if (one.callee !== undefined) far.push(one.callee, ir.end);
   }
-  return found.has(entry) ? { entry, blocks: link(found) } : undefined;
+  return found.has(entry) ? { entry, entrances: [entry], forks: new Map(), blocks: link(found) } : undefined;
 }
 
 function describe(ir: IrBlock, source: BlockSource): Found {

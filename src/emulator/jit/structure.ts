@@ -70,12 +70,17 @@ function edgeKind(from: Draft | undefined, to: Draft | undefined): EdgeKind {
   return to.forward > 1 ? 'merge' : 'inline';
 }
 
+/** Where a block leads, and where those are sent on who have entered elsewhere. */
+function waysFrom({ blocks, forks }: RegionPlan, ip: number): number[] {
+  return [...(blocks.get(ip)?.successors ?? []), ...(forks.get(ip) ?? []).map(({ to }) => to)];
+}
+
 /** The nodes that can be reached, in reverse postorder. */
 function drafts(plan: RegionPlan): Map<number, Draft> {
   const order = postorder(plan).toReversed();
   const nodes = new Map<number, Draft>();
   for (const [i, ip] of order.entries()) {
-    const successors = plan.blocks.get(ip)?.successors ?? [];
+    const successors = waysFrom(plan, ip);
     nodes.set(ip, {
       ...{ ip, order: i, successors, predecessors: [], dominator: undefined },
       ...{ isLoop: false, forward: 0, children: [] },
@@ -87,18 +92,19 @@ function drafts(plan: RegionPlan): Map<number, Draft> {
   return nodes;
 }
 
-function postorder({ entry, blocks }: RegionPlan): number[] {
+function postorder(plan: RegionPlan): number[] {
+  const { entry } = plan;
   const done: number[] = [];
   const seen = new Set([entry]);
-  const stack = [{ ip: entry, next: 0 }];
+  const stack = [{ ip: entry, ways: waysFrom(plan, entry), next: 0 }];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const target = blocks.get(top.ip)?.successors[top.next++];
+    const target = top.ways[top.next++];
     if (target === undefined) {
       done.push(top.ip);
       stack.pop();
     } else if (!seen.has(target)) {
       seen.add(target);
-      stack.push({ ip: target, next: 0 });
+      stack.push({ ip: target, ways: waysFrom(plan, target), next: 0 });
     }
   }
   return done;

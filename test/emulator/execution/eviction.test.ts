@@ -44,7 +44,7 @@ test('a full table of regions gives up the oldest one', () => {
   const store = new RegionStore(table);
   const code = new SpaceCode(new FlatSpace(memory), memory.physical);
   const add = (entry: number) =>
-    store.add(entry, [{ ip: entry, end: entry + 1, bytes: new Uint8Array(1), hooks: [] }], someFunction);
+    store.add([entry], [{ ip: entry, end: entry + 1, bytes: new Uint8Array(1), hooks: [] }], someFunction);
   const oldest = add(0x1000);
   code.addRegion(oldest);
   for (let i = 1; i < REGION_TABLE_SIZE - 1; i++) add(0x1000 + 16 * i);
