@@ -9,11 +9,13 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
 import { UserCache } from './emulator/host/user-cache.js';
+import { optimisesScriptsLate } from './wasm-engine.js';
 
 /** Set by scripts/bundle.mjs: a hash of the program. */
 declare const PROGRAM_HASH: string;
 const PARAMETERS = ['exports', 'require', 'module', '__filename', '__dirname', 'SIDESTEP_URL', 'SIDESTEP_BUILD'];
 
+optimisesScriptsLate();
 const url = new URL('program.cjs', import.meta.url);
 const filename = fileURLToPath(url);
 // The bundler writes ASCII only.

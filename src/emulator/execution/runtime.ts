@@ -3,7 +3,7 @@
  * what is made when it is first needed: the logging interpreter and the IR subroutines.
  */
 import { SLOT } from '../../register-set.js';
-import { compiledOnce } from '../../wasm-engine.js';
+import { compiledOnce, optimisesScripts } from '../../wasm-engine.js';
 import type { GuestArch } from '../guest-arch.js';
 import type { HostCache } from '../host/host.js';
 import { findJump, type InterpreterParts, writeInterpreter } from '../interp/generate.js';
@@ -24,7 +24,7 @@ export type AskHook = (cpu: number, number: number) => number;
 export interface Runtime {
   /** Runs code until it has to come back (EXIT.*): interpreter code at physical address `pc`, or what the jump cache knows at ip when `pc` is 0. */
   readonly run: Run;
-  /** This run is long enough that V8's second compiler pays for the interpreter. */
+  /** This run is long enough that V8's second compiler pays, for the interpreter and for JavaScript. */
   optimise(): void;
   /** The same as `run` in the logging interpreter, which never enters compiled code; `pc` is not 0. */
   readonly log: Run;
@@ -184,6 +184,7 @@ export function createRuntime(
     optimise: () => {
       if (isOptimised) return;
       isOptimised = true;
+      optimisesScripts();
       // V8 knows a module by its bytes: the same ones would be the same code.
       run = instantiate(withSection(main)).run as Run;
     },
