@@ -15,7 +15,7 @@ import { createRuntime, type Runtime } from './execution/runtime.js';
 import { SlowLane } from './execution/slow-lane.js';
 import { SpaceCode } from './execution/space-code.js';
 import { type CodeSource, type Tier, Tiering } from './execution/tiering.js';
-import type { CodeHook, CodeListener, ExecutionSpace, Executor, Exit, PageFault } from './executor.js';
+import type { CodeHook, CodeListener, ExecutionSpace, Executor, Exit, IpRange, PageFault } from './executor.js';
 import type { GuestArch, HelperEnvironment, Lifted, Model } from './guest-arch.js';
 import type { HostCache } from './host/host.js';
 import { InterpreterEncoder } from './interp/encode.js';
@@ -93,6 +93,8 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   /** What a run is about while it is under way. */
   private cpu: CpuState | undefined;
   private code: SpaceCode | undefined;
+  /** Where a range step goes on. While it is under way the jump cache holds nothing but blocks that lie within. */
+  private within: IpRange | undefined;
   /** Of the hit that was asked for last. */
   private asked: CodeHook | undefined;
   private readonly kept: KeptCode | undefined;
@@ -135,7 +137,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     };
   }
 
-  run(cpu: CpuState, space: ExecutionSpace, fuel: number): Exit {
+  run(cpu: CpuState, space: ExecutionSpace, fuel: number, within?: IpRange): Exit {
     const code = this.codeOf(space);
     cpu.setInt(STATE.TLB_READ, space.area + SPACE_TLB_READ);
     cpu.setInt(STATE.TLB_WRITE, space.area + SPACE_TLB_WRITE);
@@ -146,10 +148,12 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     this.code = code;
     if (fuel > 1 && this.untilLong <= 0) this.tiering.compileWaiting();
     if (this.arch.stepsItself(cpu)) return this.stepItself(cpu, code);
+    if (within !== undefined) this.enter(code, within);
     let next = fuel === 1 ? this.single(cpu, code) : this.begin(cpu, code);
     while (typeof next === 'number') {
       next = cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.serve(cpu, code, this.runtime.run(cpu.base, next));
     }
+    if (within !== undefined) this.enter(code, undefined);
     if (next === FUEL_EXIT) this.endedAt = cpu.rip;
     if (this.untilLong > 0) {
       this.untilLong -= fuel - cpu.int(STATE.FUEL);
@@ -251,6 +255,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   /** A slice may begin within a block: no region shall be made for its rest. */
   private begin(cpu: CpuState, code: SpaceCode): Next {
+    if (this.within !== undefined) return 0;
     const ip = cpu.rip;
     if (code.findRegion(ip) !== undefined) return 0;
     return this.tiering.tier === 'compile' && ip !== this.endedAt ? 0 : this.interpret(cpu, code);
@@ -258,6 +263,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
 
   /** There is no code at ip in the jump cache. */
   private provide(cpu: CpuState, code: SpaceCode): Next {
+    if (this.within !== undefined) return this.provideWithin(cpu, code, this.within);
     const region = isUser(cpu, SLOT.RIP) ? this.tiering.regionAt(code, cpu.rip) : undefined;
     if (region !== undefined) {
       code.enterRegion(cpu.rip, region);
@@ -267,6 +273,25 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     if ('kind' in block) return block;
     code.setJump(block.ip, 0, block.code);
     return block.code;
+  }
+
+  private enter(code: SpaceCode, within: IpRange | undefined): void {
+    this.within = within;
+    code.forgetJumps();
+  }
+
+  /** Regions lead anywhere and are left alone. What is probed, or ends outside, is executed one by one. */
+  private provideWithin(cpu: CpuState, code: SpaceCode, { start, end }: IpRange): Next {
+    const ip = cpu.rip;
+    if (ip < start || ip >= end) return FUEL_EXIT;
+    const block = this.blockAt(cpu, code, false);
+    if ('kind' in block) return block;
+    if (block.end > end || block.hooks.length > 0) {
+      const exit = this.one(cpu, code, this.single(cpu, code));
+      return exit === FUEL_EXIT ? 0 : exit;
+    }
+    code.setJump(block.ip, 0, block.start);
+    return block.start;
   }
 
   /** Compiled code cannot go on at ip: the interpreter does, to the end of the block at least. */

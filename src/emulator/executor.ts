@@ -100,14 +100,20 @@ export interface CodeListener {
   spaceGone(space: ExecutionSpace): void;
 }
 
+/** Addresses from `start` to before `end`. */
+export interface IpRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface Executor<Space extends ExecutionSpace = ExecutionSpace> {
   /** Where hooks for it are made; absent: it has none. */
   readonly hooks?: CodeHooks;
   /**
    * Runs at most `fuel` (1 or more) instructions. What is left is in STATE.FUEL of the CPU struct: zero after `fuel`, at least one after an exit whose
-   * instruction has not retired.
+   * instruction has not retired. `within`, where ip lies: comes back with `fuel` behind the first instruction that leads out of it, too.
    */
-  run(cpu: CpuState, space: Space, fuel: number): Exit;
+  run(cpu: CpuState, space: Space, fuel: number, within?: IpRange): Exit;
   /** RFLAGS, materialised. */
   getFlags(cpu: CpuState): number;
   setFlags(cpu: CpuState, flags: number): void;

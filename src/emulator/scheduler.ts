@@ -6,7 +6,7 @@
 import type { Alarm } from './alarms.js';
 import { STATE } from './cpu-state.js';
 import { attend, handleExit } from './dispatch.js';
-import type { Exit } from './executor.js';
+import type { Exit, IpRange } from './executor.js';
 import type { RunResult, StopEvent } from './hooks.js';
 import { endProcess } from './kernel/exit.js';
 import { cpuTimeReached, ringItimer } from './kernel/itimer.js';
@@ -84,6 +84,7 @@ export class Scheduler {
     const { intercepted } = thread;
     thread.held = false;
     thread.action = action;
+    thread.stepped = 0;
     thread.progressed = false;
     thread.intercepted = undefined;
     if (signal !== 0) thread.injected = this.injection(signal, intercepted);
@@ -158,7 +159,8 @@ export class Scheduler {
     if (thread.sliceLeft <= 0) thread.sliceLeft = machine.config.sliceLength;
     this.current = thread;
     if (!attend(machine, thread) || this.events.length > 0) return;
-    handleExit(machine, thread, this.execute(thread, this.fuelFor(thread)));
+    const within = this.rangeOf(thread);
+    handleExit(machine, thread, this.execute(thread, this.fuelFor(thread, within), within));
     if (thread.state === 'dead') return;
     // A step is reported before anybody else runs.
     if (thread.action.kind !== 'continue' && thread.state === 'runnable') attend(machine, thread);
@@ -166,10 +168,10 @@ export class Scheduler {
   }
 
   /** Runs guest code and counts what retired, a `syscall` at its end not included. */
-  execute(thread: Thread, fuel: number): Exit {
+  execute(thread: Thread, fuel: number, within?: IpRange): Exit {
     const { cpu, process } = thread;
     this.fuelGiven = fuel;
-    const exit = this.machine.execution.run(cpu, process.space, fuel);
+    const exit = this.machine.execution.run(cpu, process.space, fuel, within);
     // Not `fuel`: a pause may have counted some of it.
     const retired = this.fuelGiven - cpu.int(STATE.FUEL);
     this.fuelGiven = 0;
@@ -202,8 +204,17 @@ export class Scheduler {
     );
   }
 
-  private fuelFor(thread: Thread): number {
-    if (thread.action.kind !== 'continue') return 1;
+  /** The range of a step that has taken long enough to be run at once: a loop. Short ones are over before code is made for them. */
+  private rangeOf({ action, cpu, displaced, stepped }: Thread): IpRange | undefined {
+    const runs = action.kind === 'range' && stepped >= SINGLE_STEPS && !displaced;
+    return runs && cpu.rip >= action.start && cpu.rip < action.end ? action : undefined;
+  }
+
+  private fuelFor(thread: Thread, within: IpRange | undefined): number {
+    if (thread.action.kind !== 'continue' && within === undefined) {
+      thread.stepped++;
+      return 1;
+    }
     const { clock, alarms } = this.machine;
     const alarm = (alarms.first?.at ?? Number.POSITIVE_INFINITY) - clock.monotonic;
     const cpuTime = Math.min(thread.process.cpuDeadline - thread.process.retired, thread.cpuDeadline - thread.retired);
@@ -280,6 +291,8 @@ export class Scheduler {
 
 /** They take as long as many instructions: after so many the caller of `run` gets its turn. */
 const PAUSES_IN_A_RUN = 4096;
+/** Of a range step, before it is taken for a loop. */
+const SINGLE_STEPS = 64;
 /** STATE.FUEL is an i32. */
 const MAX_FUEL = 0x7fff_ffff;
 

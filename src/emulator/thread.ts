@@ -77,6 +77,8 @@ export class Thread {
   /** Reasons other than the debugger's for not running (a probe handler that sleeps); it runs when 0. */
   parked = 0;
   action: ResumeAction = CONTINUE;
+  /** Instructions that were executed one by one for this action. */
+  stepped = 0;
   /** Something has retired, or a handler was entered, since the action was given: a step is complete when it has left its range. */
   progressed = false;
   /** The signal that made it stop: the debugger decides about it with `release`, and may replace it before ($_siginfo). */

@@ -86,6 +86,12 @@ const TWINS: readonly Twin[] = [
     args: [],
   },
   {
+    name: 'steps through loops',
+    scripts: ['loops'],
+    guest: { source: 'loops.c', flags: ['-O0'] },
+    args: [],
+  },
+  {
     name: 'a static program at fixed addresses',
     scripts: ['static'],
     guest: { source: 'dies.c', flags: ['-O0', '-static', '-no-pie', '-fno-pie'] },

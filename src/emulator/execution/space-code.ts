@@ -133,6 +133,11 @@ export class SpaceCode {
     this.jumpCache.set(ip, region, entry);
   }
 
+  /** Whatever guest code goes on to has to be asked for. */
+  forgetJumps(): void {
+    this.jumpCache.clear();
+  }
+
   private table(single: boolean): Map<number, Block> {
     return single ? this.singles : this.blocks;
   }

@@ -23,6 +23,22 @@ describe.each(['interp', 'compile'] as const)('%s', (tier) => {
     expect(sliced.retired).toBe(whole.retired);
   });
 
+  test('a run within a range ends where single steps leave it', () => {
+    // mov $9,%ecx; 1: add %rcx,%rax; call 3f; 2: dec %ecx; jnz 1b; jmp 4f; 3: add $2,%rbx; ret; 4:
+    const code = [
+      0xb9, 9, 0, 0, 0, 0x48, 0x01, 0xc8, 0xe8, 6, 0, 0, 0, 0xff, 0xc9, 0x75, 0xf4, 0xeb, 5, 0x48, 0x83, 0xc3, 2, 0xc3,
+    ];
+    for (let length = 1; length <= code.length; length++) {
+      const request = { code, within: { start: CODE, end: CODE + length } };
+      const stepped = runCode({ ...request, slice: 1 });
+      for (const slice of [1_000_000, 7]) {
+        const atOnce = runCode({ ...request, slice });
+        expect(atOnce.registers()).toEqual(stepped.registers());
+        expect([atOnce.exit, atOnce.retired]).toEqual([stepped.exit, stepped.retired]);
+      }
+    }
+  });
+
   test('fuel runs out between two instructions', () => {
     const after = runCode({ code: SUM_LOOP(9), fuel: 5 });
     expect(after.exit).toEqual({ kind: 'fuel' });

@@ -4,7 +4,7 @@
  */
 
 import { type CpuState as Cpu, type CpuState, STATE } from '../../../src/emulator/cpu-state.js';
-import type { Executor, Exit, WatchHit } from '../../../src/emulator/executor.js';
+import type { Executor, Exit, IpRange, WatchHit } from '../../../src/emulator/executor.js';
 import type { Host } from '../../../src/emulator/host/host.js';
 import { NO_HOST } from '../../../src/emulator/host/no-host.js';
 import { execSyscalls } from '../../../src/emulator/kernel/exec.js';
@@ -230,7 +230,13 @@ class ScriptedExecutor implements Executor<ProcessSpace> {
     cpu.setInt(SLOT.FLAGS_REST, flags);
   }
 
-  run(cpu: CpuState, _space: ProcessSpace, fuel: number): Exit {
+  /** What has to stay `within` goes on one by one: `fuel` may come back early. */
+  run(cpu: CpuState, space: ProcessSpace, fuel: number, within?: IpRange): Exit {
+    if (within !== undefined) {
+      const exit = this.run(cpu, space, 1);
+      cpu.setInt(STATE.FUEL, cpu.int(STATE.FUEL) + fuel - 1);
+      return exit;
+    }
     cpu.setInt(STATE.FUEL, fuel);
     for (;;) {
       const activation = this.settle(cpu);

@@ -11,7 +11,7 @@
 import { type CpuState as Cpu, CpuState, STATE } from '../../../src/emulator/cpu-state.js';
 import type { Tier } from '../../../src/emulator/execution/tiering.js';
 import { Execution } from '../../../src/emulator/execution.js';
-import type { Exit } from '../../../src/emulator/executor.js';
+import type { Exit, IpRange } from '../../../src/emulator/executor.js';
 import { ACCESS } from '../../../src/emulator/stop.js';
 import { x86 } from '../../../src/emulator/x86/arch.js';
 import { initFpu } from '../../../src/emulator/x86/fpu-image.js';
@@ -43,6 +43,8 @@ export interface CodeRequest {
   readonly fuel?: number;
   /** Instructions in one run: the code is run in slices of so many. As one if not given. */
   readonly slice?: number;
+  /** It ends with `fuel` behind the first instruction that leads out of these addresses. */
+  readonly within?: IpRange;
   /** `interp` if not given. */
   readonly tier?: Tier;
   /** Anything else in the CPU struct, before the run: x87 registers and the like. */
@@ -138,6 +140,10 @@ function newCpu({ memory, execution }: Bench, request: CodeRequest): Cpu {
   return cpu;
 }
 
+function isIn(range: IpRange | undefined, ip: number): boolean {
+  return range === undefined || (ip >= range.start && ip < range.end);
+}
+
 export function runCode(request: CodeRequest): CodeOutcome {
   const bench = benchOf(request.tier ?? 'interp');
   const { execution } = bench;
@@ -145,14 +151,15 @@ export function runCode(request: CodeRequest): CodeOutcome {
   const cpu = newCpu(bench, request);
   const fuel = request.fuel ?? 1_000_000;
   const slice = request.slice ?? fuel;
+  const { within } = request;
   let retired = 0;
   const compiledBefore = execution.statistics.compiled;
   let exit: Exit;
   do {
     const given = Math.min(slice, fuel - retired);
-    exit = execution.run(cpu, space, given);
+    exit = execution.run(cpu, space, given, given === 1 ? undefined : within);
     retired += given - cpu.int(STATE.FUEL);
-  } while (exit.kind === 'fuel' && retired < fuel);
+  } while (exit.kind === 'fuel' && retired < fuel && isIn(within, cpu.rip));
   const ended = exit.kind === 'fault' && cpu.rip === CODE + request.code.length && exit.fault.trapNumber === 13;
   return {
     exit: ended ? { kind: 'end' } : exit,
