@@ -17,6 +17,8 @@ const BIG = { bigint: true } as const;
 const LOOK = { bigint: true, throwIfNoEntry: false } as const;
 const S_IFMT = 0o170000;
 const S_IFLNK = 0o120000;
+/** Directory entries that one call to the host fetches. */
+const ENTRIES_AT_ONCE = 256;
 const NS = 1_000_000_000n;
 
 const DT = { UNKNOWN: 0, FIFO: 1, CHR: 2, DIR: 4, BLK: 6, REG: 8, LNK: 10, SOCK: 12 } as const;
@@ -96,7 +98,7 @@ export class NodeFiles implements HostFiles {
 
   readdir(path: string): readonly HostDirectoryEntry[] | number {
     return this.at(path, (host) => {
-      return fs.readdirSync(host, { withFileTypes: true, encoding: 'buffer' }).map((entry) => {
+      return entriesOf(host).map((entry) => {
         return { name: pathText(entry.name), type: this.standIns.entryType(host, entry) ?? entryType(entry) };
       });
     });
@@ -223,6 +225,21 @@ function seconds(change: TimeChange, old: bigint): number {
   if (change === 'now') return Date.now() / 1000;
   const ns = change ?? old;
   return Number(ns / NS) + Number(ns % NS) / 1e9;
+}
+
+/** In the file system's own order, which programs show that do not sort (`readdirSync` does sort). */
+function entriesOf(directory: HostPath): fs.Dirent<Buffer>[] {
+  // @types/node knows names as strings only here.
+  const open = fs.opendirSync(directory, { encoding: 'buffer' as BufferEncoding, bufferSize: ENTRIES_AT_ONCE });
+  try {
+    const entries: fs.Dirent<Buffer>[] = [];
+    for (let entry = open.readSync(); entry !== null; entry = open.readSync()) {
+      entries.push(entry as unknown as fs.Dirent<Buffer>);
+    }
+    return entries;
+  } finally {
+    open.closeSync();
+  }
 }
 
 function entryType(entry: fs.Dirent<Buffer>): number {

@@ -1,5 +1,6 @@
 /** getdents64(2): names in every size of portion, against what the host lists. */
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -63,11 +64,16 @@ function list(portion: number, nr = NR.getdents64): Record[] {
   return found;
 }
 
+/** As the file system has it. */
+function order(): string[] {
+  return execFileSync('ls', ['-U', '-A', directory], { encoding: 'utf8' }).trim().split('\n');
+}
+
 test.each([{ portion: 64 }, { portion: 100 }, { portion: 1000 }, { portion: 32_768 }])(
   'portions of $portion bytes give every name once',
   ({ portion }) => {
     const found = list(portion);
-    const names = ['.', '..', ...readdirSync(directory).sort()];
+    const names = ['.', '..', ...order()];
     expect(found.map(({ name }) => name)).toEqual(names);
     expect(found.map(({ inode }) => inode)).toEqual(names.map((name) => lstatSync(join(directory, name)).ino));
     expect(new Set(found.filter(({ name }) => name.startsWith('file')).map(({ type }) => type))).toEqual(new Set([8]));
