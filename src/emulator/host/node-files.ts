@@ -12,11 +12,13 @@ import { hostFlags, mayWrite } from './open-flags.js';
 import { pathBytes, pathText } from './path-text.js';
 import type { HostPath, HostPlace } from './place.js';
 import { StandIns } from './stand-ins.js';
+import { withUmask } from './umask.js';
 
 const BIG = { bigint: true } as const;
 const LOOK = { bigint: true, throwIfNoEntry: false } as const;
 const S_IFMT = 0o170000;
 const S_IFLNK = 0o120000;
+const S_IFSOCK = 0o140000;
 /** Directory entries that one call to the host fetches. */
 const ENTRIES_AT_ONCE = 256;
 const NS = 1_000_000_000n;
@@ -117,6 +119,16 @@ export class NodeFiles implements HostFiles {
     });
   }
 
+  /** Lets `replace` put the real thing where a stand-in for a socket is: 0 or -errno. */
+  replaceSocket(path: string, replace: (host: HostPath, standIn: fs.BigIntStats) => number): number {
+    return this.change(path, (host) => {
+      const stat = fs.lstatSync(host, BIG);
+      const status = this.standIns.typeOf(stat) === S_IFSOCK ? replace(host, stat) : -ENOENT;
+      if (status === 0) this.standIns.unlinked(stat);
+      return status;
+    });
+  }
+
   rmdir(path: string): number {
     return this.change(path, (host) => fs.rmdirSync(host));
   }
@@ -198,16 +210,6 @@ export class NodeFiles implements HostFiles {
 
   private changeOpen(handle: number, what: (descriptor: number) => void): number {
     return this.readOnly ? -EROFS : perform(() => what(this.handles.get(handle)));
-  }
-}
-
-/** Creates under the guest's umask instead of the server's. */
-function withUmask<T>(umask: number, create: () => T): T {
-  const own = process.umask(umask);
-  try {
-    return create();
-  } finally {
-    process.umask(own);
   }
 }
 

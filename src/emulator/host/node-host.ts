@@ -13,7 +13,7 @@ export interface NodeHostOptions {
   readonly root?: string | undefined;
   /** Nothing on the host is changed: EROFS. */
   readonly readOnly?: boolean;
-  /** No internet sockets. */
+  /** No sockets to the outside. */
   readonly noNetwork?: boolean;
   /** Descriptors of the server that the guest inherits as 0, 1 and 2. */
   readonly descriptors?: readonly [number, number, number];
@@ -34,7 +34,7 @@ export class NodeHost implements Host {
     this.inputs = hostInputs(root === undefined ? undefined : '/');
     this.files = new NodeFiles(new HostPlace(root), readOnly);
     this.streams = new NodeStreams(this.events, readOnly, descriptors);
-    this.sockets = noNetwork ? undefined : new NodeSockets(this.events);
+    this.sockets = noNetwork ? undefined : new NodeSockets(this.events, this.files);
     this.cache = build === undefined ? undefined : cacheOf(build);
   }
 

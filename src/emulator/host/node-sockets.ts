@@ -1,26 +1,44 @@
 /** Sockets of the host, by handle. */
 import type { EventQueue } from './event-queue.js';
 import { Handles } from './handles.js';
-import { TcpConnection, TcpListener, teller } from './node-tcp.js';
+import type { NodeFiles } from './node-files.js';
+import { NetConnection, NetListener } from './node-net.js';
+import { TcpConnection, TcpListener } from './node-tcp.js';
 import { UdpSocket } from './node-udp.js';
-import type { Datagram, HostSockets, InetAddress, Progress, Readiness, SocketSetting } from './sockets.js';
+import { UnixConnection, UnixListener } from './node-unix.js';
+import {
+  type Datagram,
+  type HostSockets,
+  type InetAddress,
+  type Progress,
+  type Readiness,
+  type SocketSetting,
+  socketSource,
+} from './sockets.js';
 
 /** How long the end of the server waits for a client that does not read. */
 const PATIENCE_MS = 5000;
 
-type Open = TcpListener | TcpConnection | UdpSocket;
+type Open = NetListener | NetConnection | UdpSocket;
 
 export class NodeSockets implements HostSockets {
   private readonly handles = new Handles<Open | 'coming'>();
   /** Connections that the guest has closed and that may still have something to send. */
-  private readonly leaving = new Set<TcpConnection>();
+  private readonly leaving = new Set<NetConnection>();
 
-  constructor(private readonly events: EventQueue) {}
+  /** Sockets at paths take the places of files. */
+  constructor(
+    private readonly events: EventQueue,
+    private readonly files: NodeFiles,
+  ) {}
 
   /** Things tell of themselves by their handle, which they therefore need first. */
   private make(create: (tell: () => void) => Open): number {
     const handle = this.handles.add('coming');
-    this.handles.replace(handle, create(teller(this.events, handle)));
+    this.handles.replace(
+      handle,
+      create(() => this.events.post(socketSource(handle))),
+    );
     return handle;
   }
 
@@ -34,44 +52,56 @@ export class NodeSockets implements HostSockets {
     return this.make((tell) => new TcpListener(address, ipv6Only, tell));
   }
 
+  listenAt(path: string): number {
+    const handle = this.make((tell) => new UnixListener(tell));
+    const listener = this.open(handle, UnixListener);
+    const status = this.files.replaceSocket(path, (host, standIn) => listener.replace(host, standIn));
+    if (status === 0) return handle;
+    this.close(handle, false);
+    return status;
+  }
+
   connect(remote: InetAddress, local: InetAddress | undefined): number {
     return this.make((tell) => TcpConnection.dial(remote, local, tell));
   }
 
   progress(handle: number): Progress {
     const found = this.handles.get(handle);
-    if (found === 'coming') throw new Error(`socket ${handle} is not there yet`);
+    if (found === 'coming' || !('progress' in found)) throw new Error(`socket ${handle} has nothing under way`);
     return found.progress;
   }
 
   accept(handle: number): number | 'pending' {
-    const socket = this.open(handle, TcpListener).accept();
-    return socket === undefined ? 'pending' : this.make((tell) => new TcpConnection(socket, tell));
+    const listener = this.open(handle, NetListener);
+    const socket = listener.accept();
+    if (socket === undefined) return 'pending';
+    const Connection = listener instanceof UnixListener ? UnixConnection : TcpConnection;
+    return this.make((tell) => new Connection(socket, tell));
   }
 
   waiting(handle: number): number {
-    return this.open(handle, TcpListener).waiting;
+    return this.open(handle, NetListener).waiting;
   }
 
   readiness(handle: number): Readiness {
-    return this.open(handle, TcpConnection).readiness;
+    return this.open(handle, NetConnection).readiness;
   }
 
   read(handle: number, into: Uint8Array, peek: boolean): number | 'pending' {
-    return this.open(handle, TcpConnection).read(into, peek);
+    return this.open(handle, NetConnection).read(into, peek);
   }
 
   write(handle: number, from: Uint8Array): number | 'pending' {
-    return this.open(handle, TcpConnection).write(from);
+    return this.open(handle, NetConnection).write(from);
   }
 
   shutdown(handle: number): void {
-    this.open(handle, TcpConnection).shutdown();
+    this.open(handle, NetConnection).shutdown();
   }
 
   setOption(handle: number, option: SocketSetting): void {
     const found = this.handles.get(handle);
-    if (found instanceof TcpConnection || found instanceof UdpSocket) found.set(option);
+    if (found instanceof NetConnection || found instanceof UdpSocket) found.set(option);
   }
 
   datagrams(family: 4 | 6, settings: { readonly ipv6Only: boolean; readonly reuse: boolean }): number {
@@ -106,10 +136,10 @@ export class NodeSockets implements HostSockets {
     const found = this.handles.remove(handle);
     if (found === 'coming') return;
     found.close(reset);
-    if (found instanceof TcpConnection) this.leave(found);
+    if (found instanceof NetConnection) this.leave(found);
   }
 
-  private leave(connection: TcpConnection): void {
+  private leave(connection: NetConnection): void {
     this.leaving.add(connection);
     void connection.sent.then(() => this.leaving.delete(connection));
   }

@@ -1,7 +1,8 @@
 /**
- * Sockets of the internet families as the gateway offers them. Every request answers at once; what takes time answers 'pending', and an event of
+ * Sockets of the internet families as the gateway offers them, and streams of the UNIX family. Every request answers at once; what takes time answers 'pending', and an event of
  * `socket HANDLE` tells when to ask again. Handles are the gateway's own numbers. A failure is -errno.
  */
+import type { HostSource } from './host.js';
 
 /** 4 bytes of address for IPv4, 16 for IPv6; `port` in host order. */
 export interface InetAddress {
@@ -32,9 +33,16 @@ export interface Datagram {
   readonly from: InetAddress;
 }
 
+/** What tells that something has happened to a handle. */
+export function socketSource(handle: number): HostSource {
+  return `socket ${handle}`;
+}
+
 export interface HostSockets {
   /** Begins to listen at an address: port 0 chooses one. */
   listen(address: InetAddress, ipv6Only: boolean): number;
+  /** Listens at once where a node for a socket is (HostFiles.mknod), which becomes one of the host and another inode: a handle or -errno. */
+  listenAt(path: string): number;
   /** Begins a connection; `local`: from where. */
   connect(remote: InetAddress, local: InetAddress | undefined): number;
   /** Of a listen, a connect, a bind or connect of datagrams. */

@@ -1,6 +1,5 @@
-/** struct sockaddr_in, struct sockaddr_in6 (linux/in.h, in6.h), and the host's sockets for a machine that has a network. */
-import type { HostSockets, InetAddress } from '../../host/sockets.js';
-import type { Machine } from '../../machine.js';
+/** struct sockaddr_in, struct sockaddr_in6 (linux/in.h, in6.h). */
+import type { InetAddress } from '../../host/sockets.js';
 import { EAFNOSUPPORT, EINVAL } from '../errno.js';
 import { AF } from './constants.js';
 
@@ -53,9 +52,4 @@ export function loopbackFor(address: InetAddress): InetAddress {
   if (bytes.length === 4) bytes.set([127, 0, 0, 1]);
   else bytes[15] = 1;
   return { bytes, port: address.port };
-}
-
-export function hostSockets({ host: { sockets } }: Machine): HostSockets {
-  if (sockets === undefined) throw new Error('an internet socket without a network');
-  return sockets;
 }

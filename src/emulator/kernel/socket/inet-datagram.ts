@@ -1,5 +1,4 @@
 /** UDP sockets: the host's, through the gateway (net/ipv4/udp.c as programs see it). */
-import type { HostSource } from '../../host/host.js';
 import type { HostSockets, InetAddress } from '../../host/sockets.js';
 import type { Machine } from '../../machine.js';
 import type { Thread } from '../../thread.js';
@@ -7,15 +6,8 @@ import { EACCES, EDESTADDRREQ, EINVAL, EISCONN, EMSGSIZE, ENOTCONN, EOPNOTSUPP, 
 import { type IoResult, POLL, WAIT } from '../file/open-file.js';
 import type { SyscallContext } from '../syscall-table.js';
 import { AF, IPPROTO, MSG, SHUT, SO, SOCK, SOL_SOCKET } from './constants.js';
-import {
-  anywhere,
-  familyOfAddress,
-  hostSockets,
-  type InetDomain,
-  inetAddress,
-  loopbackFor,
-  parseInet,
-} from './inet-address.js';
+import { closeHandle, follow, hostSockets } from './host-handles.js';
+import { anywhere, familyOfAddress, type InetDomain, inetAddress, loopbackFor, parseInet } from './inet-address.js';
 import { type Incoming, READABLE, type Sending, Socket, WRITABLE } from './socket.js';
 
 const IPV6_V6ONLY = 26;
@@ -49,7 +41,7 @@ export class InetDatagram extends Socket {
       reuse: this.options.number(SOL_SOCKET, SO.REUSEADDR) !== 0,
     });
     this.handle = handle;
-    this.machine.hostKeys.set(sourceOf(handle), this.key);
+    follow(this.machine, handle, this.key);
     return handle;
   }
 
@@ -194,8 +186,7 @@ export class InetDatagram extends Socket {
 
   private drop(): void {
     if (this.handle === undefined) return;
-    this.machine.hostKeys.delete(sourceOf(this.handle));
-    this.host.close(this.handle, false);
+    closeHandle(this.machine, this.handle, false);
     this.handle = undefined;
     this.isBound = false;
   }
@@ -203,8 +194,4 @@ export class InetDatagram extends Socket {
   protected override closed(): void {
     this.drop();
   }
-}
-
-function sourceOf(handle: number): HostSource {
-  return `socket ${handle}`;
 }

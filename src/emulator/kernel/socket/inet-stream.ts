@@ -1,6 +1,4 @@
 /** TCP sockets: the host's, through the gateway (net/ipv4/af_inet.c, tcp.c as programs see them). */
-
-import type { HostSource } from '../../host/host.js';
 import type { InetAddress } from '../../host/sockets.js';
 import type { Machine } from '../../machine.js';
 import type { Thread } from '../../thread.js';
@@ -8,15 +6,9 @@ import { EALREADY, ECONNABORTED, EINVAL, EISCONN, ENOTCONN, EOPNOTSUPP, EPIPE } 
 import { type IoResult, POLL, WAIT } from '../file/open-file.js';
 import type { SyscallContext } from '../syscall-table.js';
 import { AF, IPPROTO, MSG, SHUT, SO, SOCK, SOL_SOCKET } from './constants.js';
-import {
-  anywhere,
-  familyOfAddress,
-  hostSockets,
-  type InetDomain,
-  inetAddress,
-  loopbackFor,
-  parseInet,
-} from './inet-address.js';
+import { HostConnection } from './host-connection.js';
+import { closeHandle, follow, hostSockets } from './host-handles.js';
+import { anywhere, familyOfAddress, type InetDomain, inetAddress, loopbackFor, parseInet } from './inet-address.js';
 import { type Incoming, READABLE, type Sending, Socket, WRITABLE } from './socket.js';
 
 const IPV6_V6ONLY = 26;
@@ -34,8 +26,8 @@ export class InetStream extends Socket {
   private remote: InetAddress | undefined;
   /** A connect that did not wait has come through: the next connect tells so, once. */
   private untoldConnection = false;
-  /** The other side reset the connection, and the program knows. */
-  private resetTold = false;
+  /** In state `connected`. */
+  private connection: HostConnection | undefined;
 
   constructor(
     machine: Machine,
@@ -54,15 +46,15 @@ export class InetStream extends Socket {
     this.drop(false);
     this.handle = handle;
     this.state = state;
-    this.machine.hostKeys.set(sourceOf(handle), this.key);
+    follow(this.machine, handle, this.key);
   }
 
   private drop(reset: boolean): void {
     const { handle } = this;
     if (handle === undefined) return;
-    this.machine.hostKeys.delete(sourceOf(handle));
-    this.host.close(handle, reset);
+    closeHandle(this.machine, handle, reset);
     this.handle = undefined;
+    this.connection = undefined;
     this.state = 'idle';
   }
 
@@ -87,6 +79,7 @@ export class InetStream extends Socket {
     if (this.state === 'binding') this.state = 'bound';
     else {
       this.state = 'connected';
+      this.connection = new HostConnection(this.machine, this, this.open);
       this.untoldConnection = true;
       this.applyOptions();
     }
@@ -98,7 +91,7 @@ export class InetStream extends Socket {
   }
 
   get available(): number {
-    return this.state === 'connected' ? this.host.readiness(this.open).available : 0;
+    return this.connection?.available ?? 0;
   }
 
   bind(_context: SyscallContext, address: Uint8Array): IoResult {
@@ -163,7 +156,6 @@ export class InetStream extends Socket {
   private dial(remote: InetAddress): typeof WAIT {
     const from = this.state === 'bound' ? this.local : undefined;
     this.drop(false);
-    this.resetTold = false;
     this.take(this.host.connect(loopbackFor(remote), from), 'connecting');
     return WAIT;
   }
@@ -197,17 +189,8 @@ export class InetStream extends Socket {
 
   override takeError(): number {
     this.settle();
-    this.noteReset();
+    this.connection?.noteBreak();
     return super.takeError();
-  }
-
-  /** The host's connection broke: told once as an error, then as the end. */
-  private noteReset(): void {
-    if (this.state !== 'connected' || this.resetTold) return;
-    const { errno, available } = this.host.readiness(this.open);
-    if (errno === 0 || available > 0) return;
-    this.error = errno;
-    this.resetTold = true;
   }
 
   send(from: Uint8Array, { flags }: Sending): IoResult {
@@ -215,10 +198,7 @@ export class InetStream extends Socket {
     const broken = this.takeError();
     if (broken !== 0) return broken;
     if (this.state === 'connecting') return WAIT;
-    if (this.state !== 'connected' || this.closedWays & SHUT.WRITE || this.resetTold) return -EPIPE;
-    if (from.length === 0) return 0;
-    const taken = this.host.write(this.open, from);
-    return taken === 'pending' ? WAIT : taken;
+    return this.connection?.send(from) ?? -EPIPE;
   }
 
   receive(into: Uint8Array, flags: number): Incoming | number | typeof WAIT {
@@ -226,11 +206,7 @@ export class InetStream extends Socket {
     const broken = this.takeError();
     if (broken !== 0) return broken;
     if (this.state === 'connecting') return WAIT;
-    if (this.state !== 'connected') return -ENOTCONN;
-    if (into.length === 0 || this.resetTold) return NOTHING;
-    const got = this.host.read(this.open, into, (flags & MSG.PEEK) !== 0);
-    if (got === 'pending') return this.closedWays & SHUT.READ ? NOTHING : WAIT;
-    return got < 0 ? got : { length: got, full: got, flags: 0 };
+    return this.connection?.receive(into, flags) ?? -ENOTCONN;
   }
 
   shutdown(ways: number): number {
@@ -240,9 +216,8 @@ export class InetStream extends Socket {
       this.changed();
       return 0;
     }
-    if (this.state !== 'connected') return -ENOTCONN;
-    if (ways & SHUT.WRITE && !(this.closedWays & SHUT.WRITE)) this.host.shutdown(this.open);
-    this.closedWays |= ways;
+    if (this.connection === undefined) return -ENOTCONN;
+    this.connection.shutdown(ways);
     this.changed();
     return 0;
   }
@@ -251,23 +226,8 @@ export class InetStream extends Socket {
     this.settle();
     if (this.state === 'listening') return this.host.waiting(this.open) > 0 ? READABLE : 0;
     if (this.state === 'connecting') return 0;
-    if (this.state !== 'connected')
-      return POLL.HUP | WRITABLE | (this.error !== 0 ? POLL.ERR | READABLE | POLL.RDHUP : 0);
-    return this.pollConnection();
-  }
-
-  private pollConnection(): number {
-    const { available, ended, writable, errno } = this.host.readiness(this.open);
-    const broken = errno !== 0;
-    const noInput = ended || (this.closedWays & SHUT.READ) !== 0;
-    const noOutput = broken || (this.closedWays & SHUT.WRITE) !== 0;
-    let bits = 0;
-    if (available > 0) bits |= READABLE;
-    if (noInput) bits |= READABLE | POLL.RDHUP;
-    if (writable || noOutput) bits |= WRITABLE;
-    if (noInput && noOutput) bits |= POLL.HUP;
-    if (this.error !== 0 || (broken && !this.resetTold)) bits |= POLL.ERR;
-    return bits;
+    if (this.connection !== undefined) return this.connection.poll();
+    return POLL.HUP | WRITABLE | (this.error !== 0 ? POLL.ERR | READABLE | POLL.RDHUP : 0);
   }
 
   override optionChanged(level: number, name: number): void {
@@ -288,10 +248,4 @@ export class InetStream extends Socket {
   protected override closed(): void {
     this.drop(this.options.linger === 0);
   }
-}
-
-const NOTHING: Incoming = { length: 0, full: 0, flags: 0 };
-
-function sourceOf(handle: number): HostSource {
-  return `socket ${handle}`;
 }

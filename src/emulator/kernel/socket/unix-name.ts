@@ -8,6 +8,8 @@ export interface UnixName {
   readonly bytes: Uint8Array;
   /** Key in the table: abstract names by their bytes, others by the inode of the node that stands in the file system. */
   readonly key: string;
+  /** Where the node is, when it is on the host. */
+  readonly hostPath?: string | undefined;
 }
 
 const FAMILY = 2;

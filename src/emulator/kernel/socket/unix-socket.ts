@@ -22,19 +22,24 @@ export abstract class UnixSocket extends Socket {
     if (wanted.kind === 'none') return this.local === undefined ? this.take(this.machine.unixNames.automatic()) : 0;
     if (this.local !== undefined) return wanted.kind === 'path' ? bindPathAgain(context, wanted.path) : -EINVAL;
     if (wanted.kind === 'abstract') return this.take(wanted.bytes);
-    const key = bindPath(context, wanted.path);
-    if (typeof key === 'number') return key;
-    this.local = { bytes: wanted.path.slice(), key };
-    this.machine.unixNames.add(key, this);
+    const name = bindPath(context, wanted.path);
+    if (typeof name === 'number') return name;
+    this.called(name);
     return 0;
+  }
+
+  /** Has a name from now on, which is free, in the place of any that it had. */
+  protected called(name: UnixName): void {
+    this.forgetName();
+    this.local = name;
+    this.machine.unixNames.add(name.key, this);
   }
 
   private take(bytes: Uint8Array): number {
     const key = abstractKey(bytes);
     const { unixNames } = this.machine;
     if (unixNames.find(key) !== undefined) return -EADDRINUSE;
-    this.local = { bytes, key };
-    unixNames.add(key, this);
+    this.called({ bytes, key });
     return 0;
   }
 

@@ -10,6 +10,8 @@ import { ANY_EVENT, type WaitKey } from '../wait.js';
 import { type Ancillary, credentialsOfSender, releaseFiles } from './ancillary.js';
 import { MSG, SHUT, SOCK } from './constants.js';
 import { type Incoming, READABLE, type Sending, WRITABLE } from './socket.js';
+import { HostDoor } from './unix-host.js';
+import { keyOnHost } from './unix-path.js';
 import { UnixSocket } from './unix-socket.js';
 
 /** Bytes of one message between an skb's header and the send buffer's limit. */
@@ -34,6 +36,8 @@ export class UnixStream extends UnixSocket {
   /** Of a listening socket: connections that nobody has accepted. */
   private readonly incoming: UnixStream[] = [];
   private backlog = 0;
+  /** Of a listening socket at a path of the host: where its programs connect. */
+  private door: HostDoor | undefined;
   /** The listener whose backlog was full. */
   private awaited: UnixStream | undefined;
 
@@ -74,8 +78,24 @@ export class UnixStream extends UnixSocket {
     this.state = 'listening';
     this.backlog = Math.min(backlog >>> 0, BACKLOG_MAX);
     this.peerCredentials = credentialsOfSender(process);
+    this.door ??= this.openDoor();
     this.changed(WRITABLE);
     return 0;
+  }
+
+  /** Another node comes to the path; one that has been renamed or removed since the bind stays as it is. */
+  private openDoor(): HostDoor | undefined {
+    const { local, machine } = this;
+    if (local?.hostPath === undefined || this.type !== SOCK.STREAM) return undefined;
+    if (keyOnHost(machine, local.hostPath) !== local.key) return undefined;
+    const door = HostDoor.open(machine, local.hostPath, this.key);
+    if (door !== undefined) this.called({ ...local, key: keyOnHost(machine, local.hostPath) ?? local.key });
+    return door;
+  }
+
+  private closeDoor(): void {
+    this.door?.close();
+    this.door = undefined;
   }
 
   connect(context: SyscallContext, address: Uint8Array): IoResult {
@@ -107,9 +127,9 @@ export class UnixStream extends UnixSocket {
     return this.awaited === undefined ? [this.key] : [this.awaited.key];
   }
 
-  accept(_context: SyscallContext, flags: number): UnixStream | number | typeof WAIT {
-    if (this.state !== 'listening') return -EINVAL;
-    const served = this.incoming.shift();
+  accept(_context: SyscallContext, flags: number): UnixSocket | number | typeof WAIT {
+    if (this.state !== 'listening' || this.local === undefined) return -EINVAL;
+    const served = this.incoming.shift() ?? this.door?.accept(this.local);
     if (served === undefined) return this.closedWays & SHUT.READ ? -EINVAL : WAIT;
     served.flags |= flags;
     this.changed(WRITABLE);
@@ -220,6 +240,7 @@ export class UnixStream extends UnixSocket {
 
   shutdown(ways: number): number {
     this.closedWays |= ways;
+    if (ways & SHUT.READ) this.closeDoor();
     const other = this.partner;
     if (other !== undefined && this.state === 'connected') {
       if (ways & SHUT.READ) other.closedWays |= SHUT.WRITE;
@@ -235,15 +256,21 @@ export class UnixStream extends UnixSocket {
     if (this.error !== 0) bits |= POLL.ERR;
     if (this.closedWays === SHUT.BOTH) bits |= POLL.HUP;
     if (this.closedWays & SHUT.READ) bits |= POLL.RDHUP | READABLE;
-    if (this.state === 'listening') return this.incoming.length > 0 ? bits | READABLE : bits;
+    if (this.state === 'listening') return this.waiting > 0 ? bits | READABLE : bits;
     if (this.queue.length > 0) bits |= READABLE;
     if (this.state === 'idle') bits |= POLL.HUP;
     if (4 * (this.partner?.queued ?? 0) <= this.sendBuffer) bits |= WRITABLE;
     return bits;
   }
 
+  /** Connections that wait to be accepted. */
+  private get waiting(): number {
+    return this.incoming.length + (this.door?.waiting ?? 0);
+  }
+
   protected override closed(): void {
     this.forgetName();
+    this.closeDoor();
     for (const served of this.incoming.splice(0)) served.refuse();
     const other = this.partner;
     if (other !== undefined) other.peerClosed(this.queue.length > 0);
