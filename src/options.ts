@@ -25,7 +25,7 @@ export interface MachineOptions {
   readonly randomise: boolean;
   /** The guest's root directory on the host; undefined: the host's own. */
   readonly root: string | undefined;
-  /** INET sockets may leave the emulator. */
+  /** Sockets may reach outside the emulator: INET ones, and UNIX ones that listen at paths. */
   readonly network: boolean;
   /** Sleeping takes no time of the host: the virtual clock jumps. */
   readonly fastSleep: boolean;

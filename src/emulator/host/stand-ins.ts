@@ -1,5 +1,6 @@
 /**
- * Empty regular files on the host that stand for FIFOs and sockets, which Node cannot make. They are known by inode and time of birth, so that a file
+ * Empty regular files on the host that stand for FIFOs and sockets, which Node cannot make (it can
+ * where a stream listens: node-unix.ts). They are known by inode and time of birth, so that a file
  * that gets the same inode later is not taken for one.
  */
 import * as fs from 'node:fs';
