@@ -52,9 +52,10 @@ function breakpoint(machine: Machine, thread: Thread): void {
   const answer = machine.takeHookAnswer() ?? machine.hooks.breakpoint(thread);
   if (answer === 'resume' || answer === 'park') return;
   if (answer === 'stop') return machine.postStop({ kind: 'breakpoint', thread });
-  if (answer !== 'program') return handleExit(machine, thread, answer);
+  if (typeof answer === 'object') return handleExit(machine, thread, answer);
   machine.account(thread, 1);
   machine.abi.passBreakpoint(thread.cpu, (address) => fetchedByte(machine, thread, address));
+  if (answer === 'passed') return;
   // Of a step the signal is the end: the processor's own trap would come behind the next instruction only.
   thread.progressed = false;
   thread.lastFault = { trapNumber: TRAP_BREAKPOINT, errorCode: 0, address: thread.lastFault.address };

@@ -11,13 +11,14 @@ export type Answer = 'go' | 'stop';
 
 /**
  * - program: the int3 is the program's own: it retires, ip moves behind it, SIGTRAP (SI_KERNEL) is raised
+ * - passed: the same, but without the signal
  * - resume: go on at the thread's ip, which the hook may have changed; what it emulated it has told `machine.account`
  * - park: the thread shall not run now (its `parked` count was raised by the hook); others go on
  * - stop: as resume, but the debugger wants to see the thread first
  * - an Exit: the original instruction was executed elsewhere (`machine.runOne`) or is to be executed by the kernel, and ended like this; ip is as if
  *   it had been executed in place. `syscall` and `fault` then take their course.
  */
-export type BreakpointAnswer = 'program' | 'resume' | 'park' | 'stop' | Exit;
+export type BreakpointAnswer = 'program' | 'passed' | 'resume' | 'park' | 'stop' | Exit;
 
 /** What becomes of a signal that is about to be delivered. `stop`: the debugger decides later, with `release`. */
 export type SignalAnswer = 'deliver' | 'suppress' | 'stop';

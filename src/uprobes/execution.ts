@@ -305,7 +305,7 @@ function inlineEnded(
   if (goesOn && !lost) markUnfinished(core, task, probepoint, true);
   finish(task);
   if (lost) core.disable(probepoint);
-  if (end.kind === 'breakpoint') return 'program';
+  if (end.kind === 'breakpoint') return probepoint.stopsFor(thread) ? 'passed' : 'program';
   if (end.kind === 'fault') core.statistics.aborts++;
   return end.kind === 'fuel' ? 'resume' : end;
 }

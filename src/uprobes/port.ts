@@ -49,13 +49,14 @@ export type StepEnd =
 /**
  * What the host does after a breakpoint hit:
  * - program: the int3 is the program's own: it retires, ip moves behind it, SIGTRAP is raised
+ * - passed: the same, but without the signal: a debugger's breakpoint stands on it
  * - resume: go on at the thread's ip, which may have changed. What the engine executed or emulated is accounted for already
  * - park: the thread must not run now (`park` was called); others go on
  * - stop: as resume, but the debugger wants to see the thread first. Its ip is the probed address
  * - a StepEnd: the original instruction was executed elsewhere, or is the kernel's to execute, and ended like this; ip is as if it had been executed in
  *   place. `fault`, `syscall` and `watch` then take their course
  */
-export type HitAnswer = 'program' | 'resume' | 'park' | 'stop' | StepEnd;
+export type HitAnswer = 'program' | 'passed' | 'resume' | 'park' | 'stop' | StepEnd;
 
 /** What a host does that can execute the original itself: `original`: that, at ip, as if no breakpoint were there; the consumers have run. */
 export type HookAnswer = HitAnswer | 'original';

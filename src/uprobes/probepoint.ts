@@ -4,6 +4,7 @@
  */
 import type { AnalyzedInsn } from './arch.js';
 import type { InlineHook } from './inline-hook.js';
+import type { HostThread } from './port.js';
 import { isProbeError, type ProbeError } from './probe-error.js';
 import type { ConsumerRecord } from './registration.js';
 import type { UProc } from './uproc.js';
@@ -83,6 +84,11 @@ export class Probepoint {
 
   remove(record: ConsumerRecord): void {
     this.consumers = this.consumers.filter((other) => other !== record);
+  }
+
+  /** Is a breakpoint of the debugger's here, for this thread? One that does not stop is passed without a trap, with an int3 of the program below it too. */
+  stopsFor(thread: HostThread): boolean {
+    return this.consumers.some((record) => record.stops && record.concerns(thread));
   }
 
   get stops(): boolean {

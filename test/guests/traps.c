@@ -9,6 +9,13 @@ static void on_trap(int number)
     traps += number == SIGTRAP;
 }
 
+static void trap_within(void)
+{
+    traps += 10;
+    __asm__ volatile(".globl within\nwithin: int3");
+    traps += 10;
+}
+
 int main(void)
 {
     signal(SIGTRAP, on_trap);
@@ -20,6 +27,10 @@ int main(void)
     traps += 10;
     __asm__ volatile("nop\n int3\n nop");
     traps += 10;
+    traps += 100;
+    trap_within();
+    trap_within();
+    trap_within();
     __asm__ volatile("ud2");
     unsigned low = 1, high = 0, divisor = 0;
     __asm__ volatile("divl %2" : "+a"(low), "+d"(high) : "r"(divisor));

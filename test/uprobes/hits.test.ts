@@ -400,14 +400,23 @@ describe("the debugger's breakpoints", () => {
     expect(host.runTo(process.leader, TEXT + 3)).toBe('fuel');
   });
 
-  test("a breakpoint on the program's own int3 stops, then lets the program have it", () => {
+  test("a breakpoint on the program's own int3 stops, and stands for it", () => {
     const host = new FakeHost();
     const process = host.spawn('cc 90');
     stop(host, process, TEXT);
     expect(host.run(process.leader)).toBe('stop');
     host.engine.resumed(process.leader, 'step');
-    expect(host.run(process.leader)).toBe('program');
+    expect(host.run(process.leader)).toBe('passed');
     expect(process.leader.ip).toBe(TEXT);
+  });
+
+  test("one that does not stop takes the place of the program's own int3", () => {
+    const host = new FakeHost();
+    const process = host.spawn('cc 90');
+    const set = stop(host, process, TEXT, NEVER);
+    expect(host.run(process.leader)).toBe('passed');
+    host.engine.clearBreakpoint(set);
+    expect(host.run(process.leader)).toBe('program');
   });
 
   test('resumed at what cannot be executed, the thread gets the fault of the place', () => {

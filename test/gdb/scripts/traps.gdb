@@ -20,6 +20,18 @@ next
 stepi
 x/i $pc
 handle SIGTRAP stop print nopass
+# A breakpoint whose condition is false stands for the one below it: stepped over, and run over.
+break *within if traps == 1000
+tbreak trap_within
+continue
+next
+next
+print traps
+finish
+next
+print traps
+delete
+next
 # Illegal instruction, division by zero: stopped, and skipped by hand.
 continue
 x/i $pc

@@ -132,7 +132,13 @@ export class FakeProcess implements HostProcess {
 }
 
 /** What became of a run. */
-export type Stop = 'fuel' | 'parked' | 'stop' | 'program' | 'frozen' | 'dead' | Exclude<StepEnd['kind'], 'fuel'>;
+export type Stop =
+  | Exclude<HitAnswer, 'resume' | 'park' | StepEnd>
+  | 'fuel'
+  | 'parked'
+  | 'frozen'
+  | 'dead'
+  | Exclude<StepEnd['kind'], 'fuel'>;
 
 export class FakeHost implements HostSettings {
   readonly list: FakeProcess[] = [];
