@@ -1,7 +1,7 @@
 /** Which lines of 64 bytes in which frames hold bytes that were translated: one bit a line, 64 a frame. */
 
 const LINE_SHIFT = 6;
-export const LINE_BYTES = 1 << LINE_SHIFT;
+const LINE_BYTES = 1 << LINE_SHIFT;
 
 export class CodeLines {
   /** Bits of the lower and upper half of each frame, by frame number. */
@@ -32,7 +32,7 @@ export class CodeLines {
     return ((this.low[frame] & lineMask(from, to, 0)) | (this.high[frame] & lineMask(from, to, 32))) !== 0;
   }
 
-  /** The lines of [from, to) hold no code any more. */
+  /** The whole lines [from, to) hold no code any more: whoever says so sees to it that none of it runs. */
   forget(frame: number, from: number, to: number): void {
     this.low[frame] &= ~lineMask(from, to, 0);
     this.high[frame] &= ~lineMask(from, to, 32);
@@ -55,6 +55,11 @@ export class CodeLines {
     if (this.beside[frame] < 255) this.beside[frame]++;
     return this.beside[frame];
   }
+}
+
+/** [from, to) widened to the lines that it touches. */
+export function wholeLines(from: number, to: number): [from: number, to: number] {
+  return [from & -LINE_BYTES, (to + LINE_BYTES - 1) & -LINE_BYTES];
 }
 
 /** Bits of the lines that [from, to) touches, for the 32 lines from `first` on. */

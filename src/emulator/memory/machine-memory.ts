@@ -1,6 +1,6 @@
 /** What the address spaces of one machine share: the frames, who maps them, and the code in them. */
 import type { CodeListener } from '../executor.js';
-import { CodeLines } from './code-lines.js';
+import { CodeLines, wholeLines } from './code-lines.js';
 import { FramePool } from './frames.js';
 import type { PhysicalMemory } from './physical.js';
 import { ReverseMap } from './reverse-map.js';
@@ -10,7 +10,7 @@ export interface FrameUser {
   readonly id: number;
   /** Writes of the page miss the TLB from now on. */
   dropWrite(page: number): void;
-  /** Bytes of the page that may have been translated are no longer what they were. Offsets in the page. */
+  /** Bytes of the page that may have been translated are no longer what they were: whole lines. Offsets in the page. */
   codeStored(page: number, from: number, to: number): void;
   /** The object `pages` (a file's) has only `kept` pages from now on: mappings lose those beyond, private copies too. */
   truncated(pages: object, kept: number): void;
@@ -68,13 +68,17 @@ export class MachineMemory {
     for (const { space, page } of this.reverse.mappingsOf(frame)) this.spaces.get(space)?.dropWrite(page);
   }
 
-  /** Something was stored to [from, to) of the frame, by whatever way: code there is void in every space that maps it. */
+  /**
+   * Something was stored to [from, to) of the frame, by whatever way: code there is void in every space that maps it, with all that shares a line with it,
+   * since nothing would be known of stores to the rest of the line.
+   */
   stored(frame: number, from: number, to: number): void {
     const { code } = this;
     if (!code.has(frame)) return;
     if (code.meets(frame, from, to)) {
-      code.forget(frame, from, to);
-      this.tell(frame, from, to);
+      const [first, end] = wholeLines(from, to);
+      code.forget(frame, first, end);
+      this.tell(frame, first, end);
     } else if (code.countBeside(frame) >= STORES_BESIDE_CODE) {
       code.forgetAll(frame);
       this.tell(frame, 0, 4096);

@@ -38,17 +38,24 @@ function peekByte(space: AddressSpace, at: number): number {
 }
 
 describe('code and stores', () => {
-  test('marking code takes the write entry away, and stores to its lines are told', () => {
+  test('marking code takes the write entry away, and stores to its lines are told as whole lines', () => {
     const { space, told } = codePage();
     expect(tlbLookup(space, AT, 8, true)).toBeUndefined();
     expect(tlbLookup(space, AT, 8, false)).toBeDefined();
     expect(store(space, AT + 0x200)).toBe('once');
     expect(told()).toEqual([]);
     expect(store(space, AT + 0xf9)).toBe('once');
-    expect(told()).toEqual([`${space.id}:4000f9-400101`]);
+    expect(told()).toEqual([`${space.id}:4000c0-400140`]);
     expect(store(space, AT + 0x108)).toBe('filled');
     expect(told()).toEqual([]);
     expect(tlbLookup(space, AT, 8, true)).toBeDefined();
+  });
+
+  test('a store makes all code of its line void: nobody hears of the next one', () => {
+    const { space, told } = codePage(RWX, 0x100, 0x140);
+    store(space, AT + 0x100, 4);
+    expect(told()).toEqual([`${space.id}:400100-400140`]);
+    expect(store(space, AT + 0x120, 4)).toBe('filled');
   });
 
   test('a store over the end of a page is seen in both', () => {
@@ -58,7 +65,7 @@ describe('code and stores', () => {
     space.fill(AT + PAGE - 4, ACCESS.WRITE);
     space.fill(AT + PAGE, ACCESS.WRITE);
     space.settle([{ address: AT + PAGE - 4, size: 8, access: ACCESS.WRITE }]);
-    expect(told()).toEqual([`${space.id}:401000-401004`]);
+    expect(told()).toEqual([`${space.id}:401000-401040`]);
   });
 
   test('data beside code costs a slow store each until the page is taken for data', () => {
@@ -72,11 +79,11 @@ describe('code and stores', () => {
   });
 
   test.each([
-    { name: 'a system call', change: (space: AddressSpace) => space.writeU32(AT + 0x100, 1), range: '400100-400104' },
+    { name: 'a system call', change: (space: AddressSpace) => space.writeU32(AT + 0x100, 1), range: '400100-400140' },
     {
       name: 'a debugger',
       change: (space: AddressSpace) => space.poke(AT + 0x10f, Uint8Array.of(1)),
-      range: '40010f-400110',
+      range: '400100-400140',
     },
     { name: 'munmap', change: (space: AddressSpace) => space.mappings.unmap(AT, AT + PAGE), range: '400000-401000' },
     {
@@ -121,9 +128,9 @@ describe('code and stores', () => {
     expect(store(child, AT + 0x400)).toBe('once');
     expect(told()).toEqual([]);
     expect(store(child, AT + 0x100)).toBe('once');
-    expect(told()).toEqual([`${child.id}:400100-400108`]);
+    expect(told()).toEqual([`${child.id}:400100-400140`]);
     space.writeU32(AT + 0x100, 5);
-    expect(told()).toEqual([`${space.id}:400100-400104`]);
+    expect(told()).toEqual([`${space.id}:400100-400140`]);
   });
 
   test('code in shared memory is void for everybody, through whatever mapping it is written', () => {
@@ -143,9 +150,9 @@ describe('code and stores', () => {
     one.markCode(AT, AT + 8);
     expect(store(one, 2 * AT, 4)).toBe('once');
     expect(listener.take().sort()).toEqual([
-      `${one.id}:400000-400004`,
-      `${one.id}:800000-800004`,
-      `${two.id}:c00000-c00004`,
+      `${one.id}:400000-400040`,
+      `${one.id}:800000-800040`,
+      `${two.id}:c00000-c00040`,
     ]);
   });
 
@@ -158,7 +165,7 @@ describe('code and stores', () => {
     space.fetch(AT + PAGE);
     space.markCode(AT + PAGE, AT + PAGE + 16);
     cache.write(file, Uint8Array.of(1, 2), PAGE - 1);
-    expect(listener.take()).toEqual([`${space.id}:401000-401001`]);
+    expect(listener.take()).toEqual([`${space.id}:401000-401040`]);
     expect([peekByte(space, AT + PAGE - 1), peekByte(space, AT + PAGE)]).toEqual([1, 2]);
   });
 });
@@ -196,7 +203,7 @@ describe('breakpoints in fetch frames', () => {
     expect([0x103, 0x104, 0x105].map((offset) => fetchByte(space, AT + offset))).toEqual([0x11, 0xcc, 0x22]);
     for (let i = 0; i < 100; i++) expect(store(space, AT + 0x800)).toBe('once');
     expect(rewritten.length).toBe(102);
-    expect(rewritten.slice(0, 3)).toEqual(['400100-400104', '400104-400108', '400800-400808']);
+    expect(rewritten.slice(0, 3)).toEqual(['400100-400140', '400100-400140', '400800-400840']);
     space.removeSwbp(AT + 0x104);
     expect(fetchByte(space, AT + 0x104)).toBe(0x22);
   });
