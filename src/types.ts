@@ -36,3 +36,5 @@ export function hex(value: number | bigint): string {
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
+
+export const NS_PER_MS = 1_000_000;

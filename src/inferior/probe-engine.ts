@@ -3,11 +3,13 @@ import { AddressSpace } from '../emulator/memory/address-space.js';
 import type { FrameUser, MappingObserver } from '../emulator/memory/machine-memory.js';
 import type { Process } from '../emulator/process.js';
 import { type Rejected, rejected } from '../rsp/error-code.js';
-import { hex } from '../types.js';
+import { hex, NS_PER_MS } from '../types.js';
 import { METHODS } from '../uprobes/arch.js';
 import type { EngineOptions } from '../uprobes/core.js';
 import { type Breakpoint, UprobeEngine } from '../uprobes/engine.js';
+import type { HostClock } from '../uprobes/port.js';
 import { isProbeError, type ProbeError } from '../uprobes/probe-error.js';
+import type { PlaceReport } from '../uprobes/statistics.js';
 import type { PlantedProbe, ProbeHooks } from './probe-hooks.js';
 import { hostVma, type PortParts, type ThreadView, UprobesPort } from './uprobes-port.js';
 
@@ -27,10 +29,15 @@ export function probeEngine(parts: PortParts, options: Partial<EngineOptions>): 
   return bindEngine(parts, options).hooks;
 }
 
+const CLOCK: HostClock = {
+  now: () => performance.now() * NS_PER_MS,
+  after: (ns, call) => void setTimeout(call, ns / NS_PER_MS).unref(),
+};
+
 /** The machine's hooks are the caller's to set; its mappings are watched from now on. */
 export function bindEngine(parts: PortParts, options: Partial<EngineOptions> = {}): BoundEngine {
   const port = new UprobesPort(parts);
-  const engine = new UprobeEngine({ processes: () => port.processes(), returnJumpWeight: 1 }, options);
+  const engine = new UprobeEngine({ processes: () => port.processes(), returnJumpWeight: 1, clock: CLOCK }, options);
   parts.machine.pageCache.memory.observer = observer(port, engine);
   return { engine, port, hooks: hooksOf(port, engine) };
 }
@@ -105,18 +112,25 @@ function observer(port: UprobesPort, engine: UprobeEngine): MappingObserver {
   };
 }
 
-/** `monitor uprobes`: what the engine counted, then each probepoint. */
+/** `monitor uprobes`: what the engine counted, then each probepoint, then the places of those that have gone. */
 function reportLines(engine: UprobeEngine): readonly string[] {
-  const { statistics, probepoints, slotsUsed, slotsFree, waiting } = engine.report();
+  const { statistics, probepoints, gone, slotsUsed, slotsFree, waiting } = engine.report();
   const { executed } = statistics;
   return [
     `${statistics.hits} hits, ${statistics.conditionsFalse} with a false condition, ${statistics.stale} stale`,
     `originals executed: ${executed.hook} translated behind a hook, ${executed.emulate} emulated, ${executed.boost} boosted, ${executed.xol} stepped out of line, ${executed.inline} in line`,
     `slots: ${slotsUsed} used, ${slotsFree} free; ${waiting} threads waiting`,
-    ...probepoints.map(({ pids, address, insn, state, method, consumers, refs, hits, falseConditions }) => {
-      const owner = pids.length === 0 ? 'nobody' : pids.join(',');
-      const counts = `${consumers} consumers, ${refs} references, ${hits} hits, ${falseConditions} false`;
-      return `${hex(address)} of ${owner}: ${insn} (${method ?? 'not executed yet'}), ${state}: ${counts}`;
+    ...probepoints.map(({ state, consumers, refs, ...place }) => {
+      return `${placeText(place)}; ${state}, ${consumers} consumers, ${refs} references`;
     }),
+    ...gone.map((place) => `${placeText(place)}; withdrawn`),
   ];
+}
+
+function placeText({ pids, address, insn, method, hits, falseConditions, cost }: PlaceReport): string {
+  const owner = pids.length === 0 ? 'nobody' : pids.join(',');
+  // Hits that translated code lets pass are not timed: nobody comes by who could.
+  const each = cost === undefined ? 'decided in translated code' : `${Math.round(cost)} ns each`;
+  const counts = hits === 0 ? 'not hit' : `${hits} hits, ${falseConditions} false, ${each}`;
+  return `${hex(address)} of ${owner}: ${insn} (${method ?? 'not executed yet'}): ${counts}`;
 }

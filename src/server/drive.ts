@@ -4,9 +4,9 @@
  */
 import type { Machine } from '../emulator/machine.js';
 import type { Progress } from '../inferior.js';
+import { NS_PER_MS } from '../types.js';
 import { Pace } from './pace.js';
 
-const NS_PER_MS = 1_000_000;
 /** A timer of Node is up to a millisecond late, more on a busy machine; what is later than this is lost. */
 const MOST_LATE_NS = 10 * NS_PER_MS;
 

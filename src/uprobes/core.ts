@@ -1,5 +1,6 @@
 /** The engine's tables, and what all its parts do with them. engine.ts is the way in. */
 import { type Arch, METHODS, type Method } from './arch.js';
+import { HitClock } from './hit-clock.js';
 import { updateHook } from './inline-hook.js';
 import type { HostProcess, HostSettings, HostSpace, HostThread } from './port.js';
 import { isProbeError } from './probe-error.js';
@@ -50,6 +51,7 @@ export class Core {
   readonly hooks = new Set<Probepoint>();
   /** The host can execute an original itself: the present hit came from its inline hook. */
   hooked = false;
+  readonly clock: HitClock;
   /** Whose synchronous handler is on the stack. */
   handling: UTask | undefined;
 
@@ -57,7 +59,9 @@ export class Core {
     readonly host: HostSettings,
     readonly arch: Arch,
     readonly options: EngineOptions,
-  ) {}
+  ) {
+    this.clock = new HitClock(host.clock);
+  }
 
   uproc(space: HostSpace): UProc {
     let found = this.uprocs.get(space);

@@ -31,7 +31,7 @@ import type {
   HostVma,
   StepEnd,
 } from './port.js';
-import { isProbeError, type ProbeError } from './probe-error.js';
+import type { ProbeError } from './probe-error.js';
 import {
   applyFilter,
   drained,
@@ -43,7 +43,7 @@ import {
 } from './register.js';
 import type { Registration } from './registration.js';
 import { showReturns } from './return-probe.js';
-import type { EngineReport, ProbepointReport, Statistics } from './statistics.js';
+import { type EngineReport, placeReport, probepointReport, type Statistics } from './statistics.js';
 import type { CollectRequest, FileProbe, StopRequest, Uprobe } from './uprobe.js';
 import { X86_64 } from './x86/arch.js';
 
@@ -135,7 +135,14 @@ export class UprobeEngine implements HostEvents {
     const tasks = [...core.tasks.values()];
     return {
       statistics: { ...core.statistics, executed: { ...core.statistics.executed } },
-      probepoints: uprocs.flatMap((uproc) => this.probepoints(uproc.space)),
+      probepoints: uprocs.flatMap((uproc) => {
+        const pids = this.pidsIn(uproc.space);
+        return [...uproc.probepoints.values(), ...uproc.lingering].map((one) => probepointReport(one, pids));
+      }),
+      gone: uprocs.flatMap((uproc) => {
+        const pids = this.pidsIn(uproc.space);
+        return [...uproc.gone()].map(([address, tally]) => placeReport(address, tally, pids));
+      }),
       slotsUsed: uprocs.reduce((sum, { slotsUsed }) => sum + slotsUsed, 0),
       slotsFree: uprocs.reduce((sum, { slotsFree }) => sum + slotsFree, 0),
       waiting: tasks.filter(({ state: { name } }) => name === 'parked' || name === 'slotWait').length,
@@ -145,21 +152,8 @@ export class UprobeEngine implements HostEvents {
     };
   }
 
-  private probepoints(space: HostSpace): ProbepointReport[] {
-    const uproc = this.core.uprocs.get(space);
-    const pids = [...this.core.processesIn(space)].map(({ pid }) => pid as number);
-    return [...(uproc?.probepoints.values() ?? []), ...(uproc?.lingering ?? [])].map((probepoint) => ({
-      pids,
-      address: probepoint.vaddr,
-      insn: isProbeError(probepoint.insn) ? probepoint.insn.reason : probepoint.insn.text,
-      state: probepoint.state,
-      method: probepoint.method,
-      consumers: probepoint.consumers.length,
-      refs: probepoint.refs,
-      hits: probepoint.hits,
-      skipped: probepoint.skipped,
-      falseConditions: probepoint.falseConditions,
-    }));
+  private pidsIn(space: HostSpace): readonly number[] {
+    return [...this.core.processesIn(space)].map(({ pid }) => pid as number);
   }
 
   /** Throws when the engine's tables contradict each other. For tests: it walks all of them. */

@@ -11,7 +11,7 @@ import { updateHook } from './inline-hook.js';
 import type { HitAnswer, HookAnswer, StepEnd } from './port.js';
 import { isProbeError } from './probe-error.js';
 import type { Probepoint } from './probepoint.js';
-import { RUNNING, type TaskState, type UTask } from './task.js';
+import { RUNNING, type Stepping, type TaskState, type UTask } from './task.js';
 import type { XolArea, XolSlot } from './xol-area.js';
 
 /** The task is `handling`; its thread stands at the probepoint. `slot`: handed over after a wait. */
@@ -64,7 +64,7 @@ function leaveToHost(core: Core, task: UTask, probepoint: Probepoint): 'original
 
 function count(core: Core, probepoint: Probepoint, method: Method): void {
   core.statistics.executed[method]++;
-  probepoint.method = method;
+  probepoint.tally.method = method;
 }
 
 /** The instruction of this hit is over: what its handlers wanted to have done afterwards is done now, before the next fetch. */
@@ -232,8 +232,6 @@ export function stepEnded(core: Core, task: UTask, end: StepEnd): HitAnswer {
     ? acknowledge(core, task, insn, state, end)
     : trapped(core, task, insn, state, end);
 }
-
-type Stepping = Extract<TaskState, { name: 'sstep' | 'sstepAck' | 'sstepTrapped' }>;
 
 /** post_xol */
 function acknowledge(core: Core, task: UTask, insn: AnalyzedInsn, state: Stepping, end: StepEnd): HitAnswer {

@@ -41,7 +41,10 @@ function arrive(core: Core, thread: HostThread): HookAnswer {
   if (uproc?.isTrampoline(address)) return returned(core, core.task(thread));
   const probepoint = uproc?.probepoints.get(address);
   if (probepoint === undefined || probepoint.state !== 'set') return stray(core, thread);
-  return hit(core, core.task(thread), probepoint);
+  const began = core.clock.begin(probepoint);
+  const answer = hit(core, core.task(thread), probepoint);
+  if (began !== undefined) core.clock.end(probepoint, began);
+  return answer;
 }
 
 const fetched = new Uint8Array(16);
@@ -69,11 +72,13 @@ interface Run {
   stop: boolean;
   movedTo: number | undefined;
   /** Who wants to know of the return, and with which cookie. */
-  readonly returns: { record: ConsumerRecord; cookie: bigint }[];
+  returns: readonly { readonly record: ConsumerRecord; readonly cookie: bigint }[];
 }
 
+const NONE: Run['returns'] = [];
+
 function newRun(consumers: readonly ConsumerRecord[], skipStops: boolean): Run {
-  return { consumers, next: 0, skipStops, handlers: 0, removals: 0, stop: false, movedTo: undefined, returns: [] };
+  return { consumers, next: 0, skipStops, handlers: 0, removals: 0, stop: false, movedTo: undefined, returns: NONE };
 }
 
 function hit(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
@@ -88,7 +93,7 @@ function hit(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
 }
 
 function countHit(core: Core, probepoint: Probepoint): void {
-  probepoint.hits++;
+  probepoint.tally.hits++;
   core.statistics.hits++;
 }
 
@@ -181,7 +186,7 @@ function decides(
   }
   if (!stop) {
     core.statistics.conditionsFalse++;
-    probepoint.falseConditions++;
+    probepoint.tally.falseConditions++;
     return false;
   }
   return action.kind === 'stop' || !runCommands(action.commands, machine, probepoint);
@@ -222,6 +227,7 @@ function callHandler(
     return 'done';
   }
   core.statistics.sleeps++;
+  core.clock.asleep(task, probepoint);
   task.enter({ name: 'parked', probepoint });
   task.thread.park();
   outcome.then(
@@ -252,7 +258,7 @@ function note(
   }
   if (call.movedTo !== undefined && run.consumers.filter(({ alive }) => alive).length <= 1) run.movedTo = call.movedTo;
   if (result !== 'ignore' && probeOf(record.registration.action)?.retHandler !== undefined)
-    run.returns.push({ record, cookie: call.cookie });
+    run.returns = [...run.returns, { record, cookie: call.cookie }];
 }
 
 /** A handler that slept has resolved. The consumers behind it run now; then the thread goes back to the breakpoint. */
@@ -266,6 +272,7 @@ function wake(
   result: HandlerResult,
 ): void {
   const { thread } = task;
+  core.statistics.slept += core.clock.awake(task);
   if (task.dead) return record.registration.leave();
   task.enter({ name: 'handling', probepoint });
   note(task, probepoint, record, run, call, result);
@@ -296,7 +303,7 @@ function moved(task: UTask, { movedTo, stop }: Run): HookAnswer {
 
 function afterConsumers(core: Core, task: UTask, probepoint: Probepoint, run: Run): void {
   if (run.handlers === 0) {
-    probepoint.skipped++;
+    probepoint.tally.skipped++;
     core.statistics.skipped++;
   }
   if (run.returns.length > 0) {

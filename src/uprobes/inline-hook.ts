@@ -107,18 +107,18 @@ function bringIn(core: Core, probepoint: Probepoint, { host, shares = [] }: Inli
   if (passed === 0) return;
   const { statistics } = core;
   statistics.hits += passed;
-  probepoint.hits += passed;
+  probepoint.tally.hits += passed;
   statistics.executed.hook += passed;
-  probepoint.method = 'hook';
+  probepoint.tally.method = 'hook';
   if (shares.length === 0) {
     statistics.skipped += passed;
-    probepoint.skipped += passed;
+    probepoint.tally.skipped += passed;
   }
   for (const { record, decision, counter } of shares) {
     if (decision.kind === 'count') counter?.add(decision.when === undefined ? passed : (counted.shift() ?? 0));
     else if (record.registration.stops) {
       statistics.conditionsFalse += passed;
-      probepoint.falseConditions += passed;
+      probepoint.tally.falseConditions += passed;
     }
   }
 }

@@ -17,6 +17,11 @@ function* taskProblems(core: Core): Iterable<string> {
       yield `${who} was left in state ${state.name}`;
     if (thread.displaced !== (state.name === 'boosted'))
       yield `${who} is ${state.name} with displaced ${thread.displaced}`;
+    // What the program's signal frames or a debugger could show.
+    const hidden = state.name === 'sstep' || thread.displaced;
+    const slot = core.uprocs.get(thread.process.space)?.slotAt(thread.ip);
+    if (!hidden && slot?.holder !== undefined)
+      yield `${who} is ${state.name} and seen in the slot 0x${slot.address.toString(16)}`;
     if (state.name === 'running' && task.marks.length === 0 && task.deferred.length > 0)
       yield `${who} has forgotten what was put off`;
   }
@@ -34,6 +39,7 @@ function* probepointProblems(core: Core): Iterable<string> {
       }
       yield* wrongCount(where, probepoint, expected, 1);
     }
+    for (const address of uproc.misplaced()) yield `the breakpoint at 0x${address.toString(16)} is not as wanted`;
     for (const probepoint of uproc.lingering) {
       yield* wrongCount(`old probepoint 0x${probepoint.vaddr.toString(16)}`, probepoint, expected, 0);
     }

@@ -4,12 +4,13 @@ import { settle } from './execution.js';
 import { dropForbidden, placeFileProbes } from './file-probe.js';
 import { threadJoined, threadsLeft, updateHook } from './inline-hook.js';
 import type { HostProcess, HostSpace, HostThread, HostVma } from './port.js';
+import { isProbeError } from './probe-error.js';
 import type { Probepoint } from './probepoint.js';
 import { place } from './register.js';
 import { type ConsumerRecord, probeOf } from './registration.js';
 import { forgetReturns, inheritReturns } from './return-probe.js';
 import { countUp } from './semaphore.js';
-import type { UTask } from './task.js';
+import type { Stepping, UTask } from './task.js';
 import type { Departure } from './uprobe.js';
 import type { UProc } from './uproc.js';
 import { sameBytes } from './xol-area.js';
@@ -111,7 +112,7 @@ function forgetTask(core: Core, thread: HostThread): void {
   const uproc = state.name === 'running' ? undefined : state.probepoint?.uproc;
   if (uproc !== undefined) dropWaiter(uproc, task);
   task.abandon();
-  if (state.name === 'sstep') uproc?.release(state.slot);
+  if (state.name === 'sstep') leaveSlot(core, state, thread);
   if (state.name === 'inline') {
     uproc?.close(state.probepoint.vaddr);
     updateHook(core, state.probepoint);
@@ -120,6 +121,12 @@ function forgetTask(core: Core, thread: HostThread): void {
   task.dropMarks(() => true);
   forgetReturns(task);
   task.runDeferred();
+}
+
+/** Its core shows the instruction that it was executing, where the program has it. */
+function leaveSlot(core: Core, { probepoint, slot, step }: Stepping, thread: HostThread): void {
+  if (!isProbeError(probepoint.insn)) core.arch.abortStep(probepoint.insn, step, thread);
+  probepoint.uproc.release(slot);
 }
 
 function dropWaiter({ slotWaiters }: UProc, task: UTask): void {

@@ -234,6 +234,16 @@ export interface HostSettings {
   processes(): Iterable<HostProcess>;
   /** Instructions that a boosted slot's return jump counts as retired: 0 when the host knows it to be weightless, else 1. */
   readonly returnJumpWeight: 0 | 1;
+  /** For what hits cost, in reports, and for warnings of handlers that do not come back. Left out: there are none. */
+  readonly clock?: HostClock;
+}
+
+/** Real time: no probe behaves differently for it. */
+export interface HostClock {
+  /** ns since some moment. */
+  now(): number;
+  /** Calls back once, in so many ns, unless the host has ended by then: it does not wait for it. */
+  after(ns: number, call: () => void): void;
 }
 
 // ---- what the host calls

@@ -7,6 +7,7 @@ import type { InlineHook } from './inline-hook.js';
 import type { HostThread } from './port.js';
 import { isProbeError, type ProbeError } from './probe-error.js';
 import type { ConsumerRecord } from './registration.js';
+import type { Tally } from './tally.js';
 import type { UProc } from './uproc.js';
 import type { XolSlot } from './xol-area.js';
 
@@ -37,12 +38,7 @@ export class Probepoint {
   /** What the semaphore was incremented for this breakpoint. */
   counted = false;
 
-  hits = 0;
-  /** Hits that reached no consumer: none wanted the thread. */
-  skipped = 0;
-  falseConditions = 0;
-  /** How the original was executed latest. */
-  method: string | undefined;
+  readonly tally: Tally;
 
   constructor(
     readonly uproc: UProc,
@@ -51,6 +47,7 @@ export class Probepoint {
     insn: AnalyzedInsn | ProbeError,
   ) {
     this.setInsn(bytes, insn);
+    this.tally = uproc.tally(vaddr, isProbeError(insn) ? insn.reason : insn.text);
   }
 
   get insn(): AnalyzedInsn | ProbeError {

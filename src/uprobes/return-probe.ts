@@ -116,9 +116,11 @@ function sleep(core: Core, task: UTask, calls: readonly ReturnCall[], at: number
   const { thread } = task;
   const { registration } = (calls[at] as ReturnCall).record;
   core.statistics.sleeps++;
+  core.clock.asleep(task, undefined);
   task.enter({ name: 'parked', probepoint: undefined });
   thread.park();
   const wake = (): void => {
+    core.statistics.slept += core.clock.awake(task);
     registration.leave();
     if (task.dead) return;
     task.enter(RUNNING);

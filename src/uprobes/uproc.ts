@@ -6,6 +6,7 @@ import type { AnalyzedInsn, Arch } from './arch.js';
 import type { HostSpace } from './port.js';
 import type { ProbeError } from './probe-error.js';
 import type { Probepoint } from './probepoint.js';
+import { Tally } from './tally.js';
 import type { UTask } from './task.js';
 import { sameBytes, XolArea, type XolSlot } from './xol-area.js';
 
@@ -13,6 +14,8 @@ import { sameBytes, XolArea, type XolSlot } from './xol-area.js';
 const MAX_AREAS = 8;
 /** Farther than this from an area, copies may not reach what their originals reach. */
 const NEAR = 0x7000_0000;
+/** Places kept whose probepoints have gone. */
+const MAX_TALLIES = 4096;
 /** Analyses kept for breakpoints that come and go. */
 const MAX_ANALYSES = 4096;
 
@@ -42,6 +45,7 @@ export class UProc {
   /** Where a thread executes the original in place right now, and how many do. */
   private readonly opened = new Map<number, number>();
   private readonly analyses = new Map<number, Analysis>();
+  private readonly tallies = new Map<number, Tally>();
   private unmappable = false;
 
   constructor(
@@ -72,6 +76,15 @@ export class UProc {
       this.space.removeSwbp(address);
     }
     return true;
+  }
+
+  /** For the invariants: where a breakpoint is in place without a probepoint that wants it, or the other way round. */
+  *misplaced(): Iterable<number> {
+    const wanted = (address: number): boolean =>
+      this.probepoints.get(address)?.state === 'set' && !this.opened.has(address);
+    for (const address of new Set([...this.swbps, ...this.probepoints.keys()])) {
+      if (wanted(address) !== this.swbps.has(address)) yield address;
+    }
   }
 
   isInPlace(address: number): boolean {
@@ -106,6 +119,30 @@ export class UProc {
     probepoint.boosted = undefined;
   }
 
+  /** What has happened at this address, from now on and before. */
+  tally(address: number, text: string): Tally {
+    const known = this.tallies.get(address);
+    if (known !== undefined) {
+      known.text = text;
+      return known;
+    }
+    if (this.tallies.size >= MAX_TALLIES + this.probepoints.size) this.dropTallies();
+    const made = new Tally(text);
+    this.tallies.set(address, made);
+    return made;
+  }
+
+  private dropTallies(): void {
+    for (const address of this.tallies.keys()) if (!this.probepoints.has(address)) this.tallies.delete(address);
+  }
+
+  /** Where something has happened and no probepoint is any more. */
+  *gone(): Iterable<readonly [address: number, tally: Tally]> {
+    for (const [address, tally] of this.tallies) {
+      if (tally.hits > 0 && !this.probepoints.has(address)) yield [address, tally];
+    }
+  }
+
   /** gdb withdraws its breakpoints at each stop and sets them again: their analysis is kept. */
   analysis(address: number, bytes: Uint8Array, analyze: () => AnalyzedInsn | ProbeError): AnalyzedInsn | ProbeError {
     const known = this.analyses.get(address);
@@ -129,6 +166,12 @@ export class UProc {
 
   inArea(address: number): boolean {
     return this.areas.some((area) => area.contains(address));
+  }
+
+  /** For the invariants: the slot that an address lies in. */
+  slotAt(address: number): XolSlot | undefined {
+    const slots = this.areas.find((area) => area.contains(address))?.slots ?? [];
+    return slots.findLast((slot) => slot.address <= address);
   }
 
   /** An area for originals at this address: a near one, if need be a new one, if that cannot be any. undefined: no page can be had. */

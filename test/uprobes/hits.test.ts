@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type AgentProgram, parseAgentExpression } from '../../src/agent-expression/program.js';
+import { log } from '../../src/log.js';
 import { GPR } from '../../src/register-set.js';
 import type { Breakpoint } from '../../src/uprobes/engine.js';
 import { isProbeError } from '../../src/uprobes/probe-error.js';
@@ -183,6 +184,63 @@ describe('handlers', () => {
   });
 });
 
+describe('what hits cost', () => {
+  test('the mean of one hit in 64', () => {
+    const host = new FakeHost();
+    const process = host.spawn(LOOP);
+    const takes = new Map([
+      [1, 300],
+      [65, 100],
+    ]);
+    const u = probe(process, TEXT, () => {
+      host.clock.pass(takes.get(u.hits.length) ?? 1);
+      return 'continue';
+    });
+    host.engine.register(host.root, u);
+    const cost = (): number | undefined => host.engine.report().probepoints[0]?.cost;
+    expect(cost()).toBeUndefined();
+    while (u.hits.length < 64) host.run(process.leader);
+    expect(cost()).toBe(300);
+    while (u.hits.length < 100) host.run(process.leader);
+    expect(cost()).toBe(200);
+  });
+
+  test('a handler that sleeps costs what it takes to begin, and is told of once after ten seconds', async () => {
+    const host = new FakeHost();
+    const warn = vi.spyOn(log, 'warn').mockImplementation(() => {});
+    try {
+      const process = host.spawn(LOOP);
+      const { handler, wake } = sleeper();
+      host.engine.register(host.root, probe(process, TEXT, handler));
+      host.run(process.leader);
+      host.clock.pass(9e9);
+      expect(warn).not.toHaveBeenCalled();
+      host.clock.pass(2e9);
+      host.clock.pass(20e9);
+      expect(warn).toHaveBeenCalledTimes(1);
+      expect(warn.mock.calls[0]?.[0]).toMatchObject({ tid: process.leader.tid, address: '0x401000', seconds: 11 });
+      wake();
+      await settled();
+      expect(host.engine.report()).toMatchObject({ statistics: { slept: 31e9 }, probepoints: [{ cost: 0 }] });
+    } finally {
+      warn.mockRestore();
+    }
+  });
+});
+
+test('what happened at a place is told when its probe has gone, and goes on when it comes back', () => {
+  const host = new FakeHost();
+  const process = host.spawn(LOOP);
+  const u = probe(process, TEXT);
+  host.engine.register(host.root, u);
+  host.runTo(process.leader, TEXT + 3);
+  host.engine.unregister(u);
+  expect(host.engine.report()).toMatchObject({ probepoints: [], gone: [{ address: TEXT, hits: 1, insn: 'inc %rax' }] });
+  host.engine.register(host.root, u);
+  host.run(process.leader, 3);
+  expect(host.engine.report()).toMatchObject({ probepoints: [{ address: TEXT, hits: 2 }], gone: [] });
+});
+
 describe('signals and death', () => {
   test('T24 a step in the background ends before anything else happens to the thread', () => {
     const host = new FakeHost({ methods: new Set(['xol']) });
@@ -237,6 +295,7 @@ describe('signals and death', () => {
       if (state === 'slotWait') host.run(process.leader);
       expect(host.run(victim)).toBe('parked');
       host.exitThread(victim);
+      expect(victim.ip).toBe(TEXT); // what its core shows
       wake();
       await settled();
       host.engine.checkInvariants();

@@ -253,6 +253,7 @@ class Schedule {
     const { statistics, ...left } = engine.report();
     const expected = {
       probepoints: [],
+      gone: [],
       slotsUsed: 0,
       slotsFree: 0,
       waiting: 0,

@@ -1,4 +1,5 @@
 /** Events on their way into the machine, and the one wait for them. Edge between the event loop and the synchronous emulator. */
+import { NS_PER_MS } from '../../types.js';
 import type { HostEvent, HostSource } from './host.js';
 
 /** Looked at while somebody waits and at every drain: true when something came. */
@@ -6,7 +7,6 @@ export type Poller = () => boolean;
 
 const SHORTEST_MS = 1;
 const LONGEST_MS = 10;
-const NS_PER_MS = 1_000_000;
 
 export class EventQueue {
   private events: HostEvent[] = [];

@@ -22,8 +22,11 @@ const codeOf = new Map<OpName, number>(OPCODES.map(({ name, code }) => [name, co
 const op = (name: OpName, ...operand: number[]): number[] => [codeOf.get(name) as number, ...operand];
 const join =
   (...pieces: Piece[]): Piece =>
-  (at) =>
-    pieces.reduce<number[]>((code, piece) => [...code, ...piece(at + code.length)], []);
+  (at) => {
+    const code: number[] = [];
+    for (const piece of pieces) code.push(...piece(at + code.length));
+    return code;
+  };
 const plain =
   (name: OpName, ...operand: number[]): Piece =>
   () =>

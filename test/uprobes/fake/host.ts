@@ -7,6 +7,7 @@ import { UprobeEngine } from '../../../src/uprobes/engine.js';
 import type {
   Caller,
   HitAnswer,
+  HostClock,
   HostProcess,
   HostSettings,
   HostThread,
@@ -140,7 +141,29 @@ export type Stop =
   | 'dead'
   | Exclude<StepEnd['kind'], 'fuel'>;
 
+/** Time goes on when the test says so. */
+export class FakeClock implements HostClock {
+  private time = 0;
+  private alarms: { readonly at: number; readonly call: () => void }[] = [];
+
+  now(): number {
+    return this.time;
+  }
+
+  after(ns: number, call: () => void): void {
+    this.alarms.push({ at: this.time + ns, call });
+  }
+
+  pass(ns: number): void {
+    this.time += ns;
+    const due = this.alarms.filter(({ at }) => at <= this.time);
+    this.alarms = this.alarms.filter(({ at }) => at > this.time);
+    for (const { call } of due) call();
+  }
+}
+
 export class FakeHost implements HostSettings {
+  readonly clock = new FakeClock();
   readonly list: FakeProcess[] = [];
   readonly returnJumpWeight = 1;
   /** Steps are done by `finishStep`. */
