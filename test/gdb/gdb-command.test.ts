@@ -131,7 +131,7 @@ test('at a terminal Ctrl-C stops the program and gdb asks what next', async ({ s
 
 test('monitor uprobes tells of breakpoints that gdb has taken out at the stop', () => {
   const { stderr } = gdb([...BATCH, '-ex', 'break *main', '-ex', 'continue', '-ex', 'monitor uprobes', '--', listener]);
-  expect(stderr).toMatch(/^1 hits, 0 with a false condition, 0 stale$/m);
+  expect(stderr).toMatch(/^\d+ hits, 0 with a false condition, 0 stale$/m);
   expect(stderr).toMatch(
     /^0x[0-9a-f]+ of \d+: push %rbp \(not executed yet\): 1 hits, 0 false, \d+ ns each; withdrawn$/m,
   );
