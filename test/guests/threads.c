@@ -1,5 +1,6 @@
 /* Threads: mutexes, conditions, barriers, read-write locks, once, variables of their own, cancellation. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -115,6 +116,30 @@ static void timeouts(void)
     printf("timed out %d\n", waited);
 }
 
+static void *die_with(void *lock)
+{
+    pthread_mutex_lock(lock);
+    return NULL;
+}
+
+/* A robust mutex whose owner died, without and with priority inheritance. */
+static void inherit(int protocol)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    pthread_mutexattr_setprotocol(&attributes, protocol);
+    pthread_mutex_t left;
+    pthread_mutex_init(&left, &attributes);
+    pthread_t owner;
+    pthread_create(&owner, NULL, die_with, &left);
+    pthread_join(owner, NULL);
+    int first = pthread_mutex_lock(&left);
+    int mended = pthread_mutex_consistent(&left);
+    pthread_mutex_unlock(&left);
+    printf("owner died %d, mended %d, then %d\n", first == EOWNERDEAD, mended, pthread_mutex_lock(&left));
+}
+
 int main(void)
 {
     pthread_barrier_init(&barrier, NULL, THREADS);
@@ -129,6 +154,8 @@ int main(void)
         printf("%d", order[i]);
     printf("\n");
     timeouts();
+    inherit(PTHREAD_PRIO_NONE);
+    inherit(PTHREAD_PRIO_INHERIT);
     pthread_t thread;
     void *result;
     pthread_create(&thread, NULL, to_be_cancelled, NULL);

@@ -10,6 +10,7 @@ import {
 import { CLOCK, instantOf, readTimespec, spanOf } from './guest-time.js';
 import { mayInspect } from './identity-checks.js';
 import { idFrom, numberFor, threadNumbered } from './pid-namespace.js';
+import { ROBUST_HEAD_BYTES } from './robust-futex.js';
 import { block, type SyscallContext, type SyscallResult, type SyscallRow } from './syscall-table.js';
 import type { Blocked } from './wait.js';
 
@@ -237,9 +238,6 @@ function interrupt(_context: SyscallContext, { progress, deadline }: Blocked): n
   if ((progress as FutexLock | FutexWait).kind === 'lock') return -ERESTARTNOINTR;
   return deadline === undefined ? -ERESTARTSYS : -ERESTART_RESTARTBLOCK;
 }
-
-/** Size of struct robust_list_head. */
-const ROBUST_HEAD_BYTES = 24;
 
 function setRobustList({ thread, args }: SyscallContext): number {
   if (args[1] !== ROBUST_HEAD_BYTES) return -EINVAL;

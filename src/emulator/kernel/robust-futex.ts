@@ -14,6 +14,8 @@ import {
 } from './futex-queue.js';
 import { numberFor } from './pid-namespace.js';
 
+/** Size of struct robust_list_head. */
+export const ROBUST_HEAD_BYTES = 24;
 /** ROBUST_LIST_LIMIT: a circular list ends here. */
 const LIMIT = 2048;
 
@@ -27,18 +29,21 @@ export function releaseRobustFutexes(machine: Machine, thread: Thread): void {
 function walk(machine: Machine, thread: Thread): void {
   const { space } = thread.process;
   const head = thread.robustList;
-  const offset = space.readU64(head + 8);
-  const pending = space.readU64(head + 16);
-  let entry = space.readU64(head);
-  if (offset === undefined || pending === undefined || entry === undefined) return;
-  const signedOffset = offset >= 2 ** 63 ? offset - 2 ** 64 : offset;
+  const bytes = space.readBytes(head, ROBUST_HEAD_BYTES);
+  if (bytes === undefined) return;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const field = (at: number): number => Number(view.getBigUint64(at, true));
+  // The C library's is negative: its lock words lie in front of the list entries.
+  const offset = Number(view.getBigInt64(8, true));
+  const pending = field(16);
+  let entry: number | undefined = field(0);
   for (let i = 0; i < LIMIT && entry !== undefined && clean(entry) !== head; i++) {
     const next: number | undefined = space.readU64(clean(entry));
-    if (clean(entry) !== clean(pending) && !died(machine, thread, clean(entry) + signedOffset, isPi(entry), false))
+    if (clean(entry) !== clean(pending) && !died(machine, thread, clean(entry) + offset, isPi(entry), false))
       return;
     entry = next;
   }
-  if (clean(pending) !== 0) died(machine, thread, clean(pending) + signedOffset, isPi(pending), true);
+  if (clean(pending) !== 0) died(machine, thread, clean(pending) + offset, isPi(pending), true);
 }
 
 function clean(entry: number): number {

@@ -54,7 +54,7 @@ function settimeofday(context: SyscallContext): number {
   const seconds = context.memory.readU64(at);
   const microseconds = context.memory.readU64(at + 8);
   if (seconds === undefined || microseconds === undefined) return -EFAULT;
-  if (microseconds > 999_999) return -EINVAL;
+  if (microseconds > 999_999 || seconds >= 2 ** 63) return -EINVAL;
   return setWall(context, { seconds, nanoseconds: microseconds * 1000 });
 }
 

@@ -241,28 +241,29 @@ describe('PI futexes', () => {
 });
 
 describe('robust list', () => {
-  test('a dying thread marks what it holds and wakes one waiter; what others hold stays', () => {
+  test.each([
+    32, -32,
+  ])('a dying thread marks what it holds and wakes one waiter; what others hold stays: words at %i of the entries', (offset) => {
     const { seen, guest } = play((g, log) => {
       const head = 0x1_8200;
       const [first, second] = [0x1_8300, 0x1_8400];
-      // The lock word lies 32 bytes behind the list entry.
-      g.words(head, first, 32, 0);
+      g.words(head, first, offset, 0);
       g.words(first, second);
       g.words(second, head);
       return function* () {
         yield thread(function* () {
           const tid = yield sys(186);
-          g.space.writeU32(first + 32, (tid | 0x8000_0000) >>> 0);
-          g.space.writeU32(second + 32, 4242);
+          g.space.writeU32(first + offset, (tid | 0x8000_0000) >>> 0);
+          g.space.writeU32(second + offset, 4242);
           log(yield sys(NR.setRobustList, head, 24));
           yield work(2000);
           yield sys(NR.exit, 0);
         });
         yield work(500);
-        const word = g.space.readU32(first + 32) ?? 0;
-        log(yield sys(NR.futex, first + 32, OP.WAIT, word, 0));
-        log((g.space.readU32(first + 32) ?? 0).toString(16));
-        log(g.space.readU32(second + 32));
+        const word = g.space.readU32(first + offset) ?? 0;
+        log(yield sys(NR.futex, first + offset, OP.WAIT, word, 0));
+        log((g.space.readU32(first + offset) ?? 0).toString(16));
+        log(g.space.readU32(second + offset));
         yield sys(NR.exitGroup, 0);
       };
     });
