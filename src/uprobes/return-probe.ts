@@ -59,7 +59,10 @@ export function returned(core: Core, task: UTask): HitAnswer {
   if (outermost === undefined) return { kind: 'fault', fault: core.arch.illegal(thread.ip) };
   thread.ip = outermost.returnsTo;
   core.statistics.returns += finished.length;
-  const calls = finished.flatMap((instance) => instance.consumers.map((consumer) => ({ instance, ...consumer })));
+  const [first] = finished;
+  // Nearly always there is one.
+  const calls =
+    finished.length === 1 && first !== undefined ? first.consumers : finished.flatMap((one) => one.consumers);
   const answer = runReturnHandlers(core, task, calls, 0);
   for (const { probepoint } of finished) probepoint.put();
   return answer;
@@ -83,11 +86,7 @@ function popReturned(core: Core, task: UTask): ReturnInstance[] {
   }
 }
 
-interface ReturnCall {
-  readonly instance: ReturnInstance;
-  readonly record: ReturnInstance['consumers'][number]['record'];
-  readonly cookie: bigint;
-}
+type ReturnCall = ReturnInstance['consumers'][number];
 
 function runReturnHandlers(core: Core, task: UTask, calls: readonly ReturnCall[], from: number): 'resume' | 'park' {
   for (let i = from; i < calls.length; i++) {

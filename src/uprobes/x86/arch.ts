@@ -17,6 +17,7 @@ import {
   translateFault,
 } from './displace.js';
 import { emulate } from './emulate.js';
+import { readWord, storeWord } from './word.js';
 
 const INT3 = 0xcc;
 /** Legacy prefixes (SDM vol. 2A, 2.1.1) and REX. */
@@ -50,14 +51,10 @@ export const X86_64: Arch<X86Insn> = {
 
 /** A return address that no user mapping can contain counts as unreadable. */
 function readReturnAddress(thread: HostThread, space: HostSpace): number | undefined {
-  const word = new Uint8Array(8);
-  if (space.read(thread.sp, word) < 8) return undefined;
-  const value = new DataView(word.buffer).getBigUint64(0, true);
-  return value < TASK_SIZE ? Number(value) : undefined;
+  const value = readWord(space, thread.sp);
+  return value !== undefined && value < TASK_SIZE ? Number(value) : undefined;
 }
 
 function writeReturnAddress(thread: HostThread, space: HostSpace, address: number): boolean {
-  const word = new Uint8Array(8);
-  new DataView(word.buffer).setBigUint64(0, BigInt(address), true);
-  return space.store(Number(thread.readGpr(GPR.RSP)), word);
+  return storeWord(space, thread.sp, BigInt(address));
 }

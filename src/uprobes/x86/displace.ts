@@ -5,6 +5,7 @@
 import type { DisplacedStep } from '../arch.js';
 import type { HostSpace, HostThread, StepFault } from '../port.js';
 import type { X86Insn } from './analyze.js';
+import { readWord, writeWord } from './word.js';
 
 /** Room for the longest instruction and its return jump. */
 export const SLOT_SIZE = 32;
@@ -98,11 +99,8 @@ function mendReturnAddress(
   thread: HostThread,
   space: HostSpace,
 ): boolean {
-  const pushed = new Uint8Array(8);
-  const view = new DataView(pushed.buffer);
-  if (space.read(thread.sp, pushed) < 8 || view.getBigUint64(0, true) !== BigInt(slot + insn.length)) return false;
-  view.setBigUint64(0, BigInt(address + insn.length), true);
-  return space.write(thread.sp, pushed);
+  if (readWord(space, thread.sp) !== BigInt(slot + insn.length)) return false;
+  return writeWord(space, thread.sp, BigInt(address + insn.length));
 }
 
 export function abortStep(_insn: X86Insn, step: DisplacedStep, thread: HostThread): void {

@@ -3,6 +3,7 @@ import { Code, type Instruction, Mnemonic, OpKind, Register } from '../../iced-x
 import { GPR } from '../../register-set.js';
 import { TASK_SIZE } from '../../types.js';
 import type { HostSpace, HostThread, StepEnd } from '../port.js';
+import { storeWord } from './word.js';
 
 /** What to do. `register`: hardware number. */
 export type Emulation =
@@ -140,13 +141,9 @@ function targetOf(
   }
 }
 
-const word = new Uint8Array(8);
-const wordView = new DataView(word.buffer);
-
 function pushed(thread: HostThread, space: HostSpace, value: bigint): boolean {
   const sp = thread.sp - 8;
-  wordView.setBigUint64(0, value, true);
-  if (sp < 0 || !space.store(sp, word)) return false;
+  if (sp < 0 || !storeWord(space, sp, value)) return false;
   thread.writeGpr(GPR.RSP, BigInt(sp));
   return true;
 }
