@@ -3,115 +3,13 @@ import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import type { Thread } from '../../src/emulator/thread.js';
-import { type MachineOptions, TIERS } from '../../src/options.js';
+import { TIERS } from '../../src/options.js';
 import type { Method } from '../../src/uprobes/arch.js';
-import type { HostThread } from '../../src/uprobes/port.js';
-import { isProbeError } from '../../src/uprobes/probe-error.js';
-import { analyze, MAX_INSN_LENGTH } from '../../src/uprobes/x86/analyze.js';
+import { SLOW } from '../conformance/run.js';
 import { buildGuest, NOSTDLIB } from '../guests/build.js';
-import { finish, type Program, registers, start } from './real-machine.js';
+import { expectSame, METHODS, probed, type Unprobed, unprobed } from './observed.js';
+import { finish, start } from './real-machine.js';
 
-/** All that can be observed of a run. */
-interface Observed {
-  /** Who executes what with which registers, before each instruction. A REP instruction's iterations after the first do not count. */
-  readonly trace: readonly string[];
-  readonly retired: number;
-  readonly status: unknown;
-  /** Digest of its memory at its end. */
-  readonly memory: string | undefined;
-}
-
-const LONGEST = 400_000;
-const CPU = { cpu: 'v3' } as const;
-
-function line(thread: HostThread): string {
-  return `${thread.tid} ${registers(thread)}`;
-}
-
-/** One instruction at a time, without probes; `executed`: the addresses of the first process's instructions. */
-function unprobed(
-  argv: readonly string[],
-  options: Partial<MachineOptions> = {},
-): Observed & { readonly executed: ReadonlySet<number> } {
-  const program = start(argv, {}, { ...CPU, ...options });
-  const { machine } = program.guest;
-  const trace: string[] = [];
-  const executed = new Set<number>();
-  const { execution } = machine;
-  const run = execution.run.bind(execution);
-  /** Where each thread was latest. */
-  const last = new Map<number, number>();
-  execution.run = (cpu, space, fuel) => {
-    expect(fuel).toBe(1);
-    const thread = [...machine.threads.values()].find((one) => one.cpu === cpu) as Thread;
-    const view = program.port.thread(thread);
-    if (last.get(view.tid) !== view.ip || !isRepeating(view)) trace.push(line(view));
-    last.set(view.tid, view.ip);
-    executed.add(view.ip);
-    if (trace.length > LONGEST) throw new Error(`${argv} is too long`);
-    return run(cpu, space, fuel);
-  };
-  finish(program, 1);
-  return { ...outcome(program, trace), executed };
-}
-
-function isRepeating({ ip, process }: HostThread): boolean {
-  const bytes = new Uint8Array(MAX_INSN_LENGTH);
-  const insn = analyze(bytes.subarray(0, process.space.read(ip, bytes)), ip, { strict: false });
-  return !isProbeError(insn) && insn.repeats;
-}
-
-function outcome({ guest, status, memory }: Program, trace: readonly string[]): Observed {
-  return { trace, retired: guest.machine.clock.retired, status, memory };
-}
-
-function probed(
-  argv: readonly string[],
-  addresses: Iterable<number>,
-  methods: readonly Method[],
-  machine: Partial<MachineOptions> = {},
-  slots: 'near' | 'far' = 'near',
-): Observed & { readonly counts: Record<Method, number> } {
-  const program = start(
-    argv,
-    { methods: new Set(methods), maxProbepoints: LONGEST },
-    { ...CPU, ...machine },
-    { slots },
-  );
-  const trace: string[] = [];
-  for (const vaddr of addresses) probeAt(program, vaddr, trace);
-  finish(program);
-  program.engine.checkInvariants();
-  return { ...outcome(program, trace), counts: program.engine.statistics.executed };
-}
-
-/** In the process and its children. Where handlers may not be, tracepoints may. */
-function probeAt({ engine, caller, port, process }: Program, vaddr: number, trace: string[]): void {
-  const note = (thread: HostThread): 'continue' => {
-    trace.push(line(thread));
-    return 'continue';
-  };
-  const refused = engine.register(caller, {
-    pid: process.pid,
-    vaddr,
-    handler: ({ thread }) => note(thread),
-    wantsProbe: () => true,
-  });
-  if (refused === undefined) return;
-  expect(['EEXIST', 'ENOTSUPP']).toContain(refused.name);
-  const collector = engine.setCollector({ process: port.process(process), address: vaddr, collect: note });
-  if (isProbeError(collector)) throw new Error(collector.reason);
-}
-
-const METHODS: Method[][] = [
-  ['hook'],
-  ['emulate'],
-  ['boost'],
-  ['xol'],
-  ['inline'],
-  ['emulate', 'boost', 'xol', 'inline'],
-  ['hook', 'emulate', 'boost', 'xol', 'inline'],
-];
 const STATIC = ['-O1', '-static', '-no-pie', '-fno-pie'];
 
 interface Subject {
@@ -136,30 +34,16 @@ const SUBJECTS: Subject[] = [
 
 describe.each(SUBJECTS)('T63 $source', ({ source, flags, args, slices }) => {
   const argv = [buildGuest({ source, flags }), ...args];
-  let plain: ReturnType<typeof unprobed> | undefined;
+  let plain: Unprobed | undefined;
 
-  /** Without the addresses. */
-  function expected(): Observed & { readonly executed: ReadonlySet<number> } {
+  function expected(): Unprobed {
     plain ??= unprobed(argv);
     return plain;
   }
 
-  function same(seen: Observed, { trace, retired, status, memory }: Observed = expected()): void {
-    const at = trace.findIndex((entry, i) => entry !== seen.trace[i]);
-    expect(at < 0 ? 'the same' : { at, entry: seen.trace[at], before: trace[at - 1] }).toEqual(
-      at < 0 ? 'the same' : { at, entry: trace[at], before: trace[at - 1] },
-    );
-    expect([seen.trace.length, seen.retired, seen.status, seen.memory]).toEqual([
-      trace.length,
-      retired,
-      status,
-      memory,
-    ]);
-  }
-
   test.each(METHODS.map((methods) => ({ methods })))('by $methods', ({ methods }) => {
     const { counts, ...seen } = probed(argv, expected().executed, methods);
-    same(seen);
+    expectSame(seen, expected());
     const [only] = methods;
     if (methods.length === 1 && only !== undefined) expect(counts[only]).toBeGreaterThan(0);
   });
@@ -174,27 +58,67 @@ describe.each(SUBJECTS)('T63 $source', ({ source, flags, args, slices }) => {
     'with slots far from what they address, by $methods',
     ({ methods }) => {
       const { counts, ...seen } = probed(argv, expected().executed, methods, {}, 'far');
-      same(seen);
+      expectSame(seen, expected());
       expect(counts.xol).toBeGreaterThan(0);
     },
   );
 
   test.each(TIERS)('in tier %s', (tier) => {
     const { counts: _, ...seen } = probed(argv, expected().executed, METHODS.at(-1) ?? [], { tier });
-    same(seen);
+    expectSame(seen, expected());
   });
 
   test.each(['auto', 'compile'] as const)('with a probe on one instruction in seven, in tier %s', (tier) => {
-    const { executed, trace, ...all } = expected();
+    const { executed, trace, inFiles: _, ...all } = expected();
     const some = [...executed].filter((_, i) => i % 7 === 3);
     const chosen = new Set(some.map((address) => address.toString(16)));
-    const { counts: _, ...seen } = probed(argv, some, METHODS.at(-1) ?? [], { tier });
-    same(seen, { ...all, trace: trace.filter((entry) => chosen.has(/ ([0-9a-f]+):/.exec(entry)?.[1] ?? '')) });
+    const { counts: __, ...seen } = probed(argv, some, METHODS.at(-1) ?? [], { tier });
+    expectSame(seen, { ...all, trace: trace.filter((entry) => chosen.has(/ ([0-9a-f]+):/.exec(entry)?.[1] ?? '')) });
   });
 
   test.each(slices)('in slices of %d instructions', (sliceLength) => {
     const { counts: _, ...seen } = probed(argv, expected().executed, METHODS.at(-1) ?? [], { sliceLength });
-    same(seen, unprobed(argv, { sliceLength }));
+    expectSame(seen, unprobed(argv, { sliceLength }));
+  });
+});
+
+/** Debian's own: with a loader, libraries that are mapped while they run, and children. All of them by all methods take more than half an hour. */
+const PROGRAMS: readonly (readonly string[])[] = [
+  ['/bin/true'],
+  ...(SLOW
+    ? [
+        ['/usr/bin/expr', '7', '*', '6'],
+        ['/usr/bin/factor', '1234567890123456789'],
+        ['/usr/bin/md5sum', '/etc/passwd'],
+        ['/bin/gzip', '-c', '/etc/passwd'],
+        ['/bin/ls', '-l', '/'],
+        ['/bin/sed', '-n', 's/o/0/gp', '/etc/passwd'],
+        ['/usr/bin/sort', '/etc/passwd'],
+        ['/bin/dash', '-c', 'echo $((6 * 7)) | cat; true & wait'],
+      ]
+    : []),
+];
+
+describe.each(PROGRAMS.map((argv) => ({ argv })))('T63 $argv', ({ argv }) => {
+  let plain: Unprobed | undefined;
+
+  function expected(): Unprobed {
+    plain ??= unprobed(argv);
+    return plain;
+  }
+
+  const some = SLOW ? METHODS : METHODS.filter((methods) => `${methods}` === 'xol');
+
+  test.each(some.map((methods) => ({ methods })))('by $methods', ({ methods }) => {
+    const { counts, ...seen } = probed(argv, expected().inFiles.values(), methods);
+    expectSame(seen, expected());
+    const [only] = methods;
+    if (methods.length === 1 && only !== undefined) expect(counts[only]).toBeGreaterThan(0);
+  });
+
+  test.each(SLOW ? TIERS : (['auto'] as const))('in tier %s', (tier) => {
+    const { counts: _, ...seen } = probed(argv, expected().inFiles.values(), METHODS.at(-1) ?? [], { tier });
+    expectSame(seen, expected());
   });
 });
 
