@@ -255,7 +255,7 @@ export abstract class OpenFile {
 
   /** Names the file for locks: equal for two opens of the same one. undefined: it cannot be locked. */
   lockKey(): string | undefined {
-    const stat = this.path === undefined && !this.isRegular ? undefined : this.stat();
+    const stat = this.stat();
     return typeof stat === 'object' ? `${stat.device}:${stat.inode}` : undefined;
   }
 

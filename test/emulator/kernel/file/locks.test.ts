@@ -12,7 +12,7 @@ import { credentialsOf } from '../../../../src/emulator/kernel/root.js';
 import type { Process } from '../../../../src/emulator/process.js';
 import { type Program, runAll, type Scripted, type Step, scripted, sys, work } from '../scripted.js';
 
-const NR = { close: 3, fork: 57, exit: 60, wait4: 61, fcntl: 72, flock: 73, alarm: 37, sigaction: 13, dup: 32 };
+const NR = { close: 3, pipe: 22, eventfd: 290, fork: 57, exit: 60, wait4: 61, fcntl: 72, flock: 73, alarm: 37, sigaction: 13, dup: 32 };
 const F = { GETLK: 5, SETLK: 6, SETLKW: 7, OFD_SETLK: 37, OFD_SETLKW: 38 };
 const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 };
 /** struct flock for [start, start + length): read, write, unlock. */
@@ -42,9 +42,13 @@ function equip({ machine }: Scripted, process: Process): void {
     const file = openFile({ machine, process }, -100, join(directory, 'file'), how) as OpenFile;
     filesOf(process).add(file, false, { soft: 9, hard: 9 });
   }
+  placeLocks(process);
+}
+
+function placeLocks({ space }: Process): void {
   const locks = [0, 1, 2].flatMap((type) => [type, 10, 10, 0]);
-  process.space.writeBytes(AT, new Uint8Array(BigInt64Array.from(locks.map(BigInt)).buffer));
-  process.space.writeBytes(AT + 0x100, new Uint8Array(BigInt64Array.from([1n, 50n, 10n, 0n]).buffer));
+  space.writeBytes(AT, new Uint8Array(BigInt64Array.from(locks.map(BigInt)).buffer));
+  space.writeBytes(AT + 0x100, new Uint8Array(BigInt64Array.from([1n, 50n, 10n, 0n]).buffer));
 }
 
 const READ = AT;
@@ -256,4 +260,24 @@ test('a handler ends the wait for a lock', () => {
   guest.process.space.writeBytes(AT + 0x180, new Uint8Array(BigInt64Array.of(5n, 0n).buffer));
   runAll(guest.machine);
   expect(seen).toEqual([-EINTR]);
+});
+
+test('what has no name is locked like a file: the writing end of a pipe, as make takes its output, and an eventfd', () => {
+  const seen: unknown[] = [];
+  const child: Program = function* () {
+    for (const fd of [1, 2]) seen.push([yield fcntl(F.SETLK, WRITE, fd), yield sys(NR.flock, fd, LOCK.EX)]);
+    yield exit;
+  };
+  const guest = scripted(function* () {
+    yield sys(NR.pipe, AT + 0x200);
+    yield sys(NR.eventfd, 0, 0);
+    for (const fd of [1, 2]) seen.push(yield fcntl(F.SETLK, WRITE, fd));
+    yield { call: NR.fork, child };
+    yield sys(NR.wait4, -1, 0, 0, 0);
+    yield exit;
+  });
+  placeLocks(guest.process);
+  runAll(guest.machine);
+  // The open file description, and with it the lock of the whole, is the child's too.
+  expect(seen).toEqual([0, 0, [-EAGAIN, 0], [-EAGAIN, 0]]);
 });
