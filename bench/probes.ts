@@ -24,7 +24,7 @@ import type { HandlerResult, ProbeHandlers } from '../src/uprobes/uprobe.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '5' }, seconds: { type: 'string', default: '0.3' }, only: { type: 'string' } },
+  options: { runs: { type: 'string', default: '5' }, seconds: { type: 'string', default: '1' }, only: { type: 'string' } },
 });
 const [program = ''] = positionals;
 const RUNS = Number(values.runs);
@@ -181,7 +181,7 @@ async function run({ calls, methods, consumers, bare }: Case, n: number, probed:
   machine.hooks = {
     ...NO_HOOKS,
     breakpoint: bare ? trap : (thread) => bound.hooks.breakpoint(thread),
-    hook: (thread) => bound.hooks.hook(thread),
+    hook: (thread, hook) => bound.hooks.hook(thread, hook),
     settle: (thread, exit) => bound.hooks.settle(thread, exit),
   };
   const seen = probed ? consumers.map((place) => place({ bound, process: view, address: vaddr })) : [];

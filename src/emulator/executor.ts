@@ -43,6 +43,8 @@ export interface CodeHook {
   readonly bytes: Uint8Array;
   /** Its place among the machine's hooks, and of its first count (HOOK_COUNTS in memory/layout.ts). */
   readonly number: number;
+  /** Whose hook it is: what the probe engine has given with it. */
+  readonly owner: object | undefined;
   /** What translated code can decide without asking; undefined: nothing. */
   readonly decider: Decider | undefined;
 }

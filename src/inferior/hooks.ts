@@ -72,7 +72,7 @@ export function debuggerHooks(parts: HookParts): MachineHooks {
       if (++hits % HITS_IN_A_RUN === 0) machine.scheduler.endRun();
       return probes.breakpoint(thread);
     },
-    hook: (thread) => probes.hook(thread),
+    hook: (thread, hook) => probes.hook(thread, hook),
     settle: (thread, exit) => probes.settle(thread, exit),
     signal: (thread, info) => (!debugged.has(thread.process) || rules.passes(thread, info) ? 'deliver' : 'stop'),
     watch: (thread, hits) => (watchPoints.sees(thread, hits) ? 'stop' : 'go'),

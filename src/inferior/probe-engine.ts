@@ -65,9 +65,9 @@ function hooksOf(port: UprobesPort, engine: UprobeEngine): ProbeHooks {
       );
     },
     breakpoint: (thread) => engine.breakpoint(port.thread(thread)),
-    hook(thread) {
+    hook(thread, { owner }) {
       port.lendMissed(thread);
-      return engine.hook(port.thread(thread));
+      return engine.hook(port.thread(thread), owner);
     },
     settle: (thread, exit) => engine.settle(port.thread(thread), exit),
     resumed: (thread, how) => engine.resumed(port.thread(thread), how),

@@ -1,6 +1,6 @@
 /** The probe engine as the debugger uses it, in the emulator's terms (uprobes-port.ts implements it over the engine's port). */
 import type { AgentProgram } from '../agent-expression/program.js';
-import type { Exit } from '../emulator/executor.js';
+import type { CodeHook, Exit } from '../emulator/executor.js';
 import type { BreakpointAnswer } from '../emulator/hooks.js';
 import type { Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
@@ -30,7 +30,7 @@ export interface ProbeSites {
 
 export interface ProbeHooks extends ProbeSites {
   breakpoint(thread: Thread): BreakpointAnswer;
-  hook(thread: Thread): BreakpointAnswer | 'original';
+  hook(thread: Thread, hook: CodeHook): BreakpointAnswer | 'original';
   /** Guest code of a thread in a boosted slot has come back. */
   settle(thread: Thread, exit: Exit): Exit;
   resumed(thread: Thread, how: 'continue' | 'step'): void;

@@ -289,6 +289,7 @@ export class SpaceView implements HostSpace {
     const hook = plan && codeHooks.acquire(`${own.id} ${address}`, plan.insn, plan.decisions);
     own.setHook(address, hook);
     if (hook === undefined) return undefined;
+    hook.owner = plan?.owner;
     hooks.set(address, hook);
     return { take: () => codeHooks.take(hook) };
   }

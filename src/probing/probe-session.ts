@@ -287,7 +287,7 @@ export class ProbeSession {
     const own: MachineHooks = {
       ...NO_HOOKS,
       breakpoint: (thread) => hooks.breakpoint(thread),
-      hook: (thread) => hooks.hook(thread),
+      hook: (thread, hook) => hooks.hook(thread, hook),
       settle: (thread, exit) => hooks.settle(thread, exit),
       fork: (parent, child) => {
         hooks.forked(parent, child);

@@ -167,8 +167,8 @@ export class UprobeEngine implements HostEvents {
     return breakpoint(this.core, thread);
   }
 
-  hook(thread: HostThread): HookAnswer {
-    return hook(this.core, thread);
+  hook(thread: HostThread, owner?: object): HookAnswer {
+    return hook(this.core, thread, owner);
   }
 
   settle(thread: HostThread, end: StepEnd): StepEnd {

@@ -12,7 +12,7 @@ import { execute } from './execution.js';
 import { guarded, handlerFailed } from './handler-call.js';
 import type { HitAnswer, HookAnswer, HostThread } from './port.js';
 import { ProbeHit } from './probe-hit.js';
-import type { Probepoint } from './probepoint.js';
+import { Probepoint } from './probepoint.js';
 import { type ConsumerRecord, type ProbeAction, probeOf } from './registration.js';
 import { prepareReturn, returned } from './return-probe.js';
 import { type HitMark, RUNNING, type UTask } from './task.js';
@@ -24,11 +24,12 @@ export function breakpoint(core: Core, thread: HostThread): HitAnswer {
   return answer;
 }
 
-/** The same from an inline hook. */
-export function hook(core: Core, thread: HostThread): HookAnswer {
+/** The same from an inline hook, of a thread that has nothing unfinished. Hot: what a handler costs is mostly this. */
+export function hook(core: Core, thread: HostThread, owner: object | undefined): HookAnswer {
   core.hooked = true;
   try {
-    return arrive(core, thread);
+    const known = owner instanceof Probepoint && owner.state === 'set';
+    return known ? timed(core, core.task(thread), owner, freshHit) : arrive(core, thread);
   } finally {
     core.hooked = false;
   }
@@ -41,8 +42,12 @@ function arrive(core: Core, thread: HostThread): HookAnswer {
   if (uproc?.isTrampoline(address)) return returned(core, core.task(thread));
   const probepoint = uproc?.probepoints.get(address);
   if (probepoint === undefined || probepoint.state !== 'set') return stray(core, thread);
+  return timed(core, core.task(thread), probepoint, hit);
+}
+
+function timed(core: Core, task: UTask, probepoint: Probepoint, run: typeof hit): HookAnswer {
   const began = core.clock.begin(probepoint);
-  const answer = hit(core, core.task(thread), probepoint);
+  const answer = run(core, task, probepoint);
   if (began !== undefined) core.clock.end(probepoint, began);
   return answer;
 }
@@ -86,10 +91,17 @@ function hit(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
   const mark = task.takeMark(probepoint, () => core.arch.repeatState(thread));
   const stepped = task.stepFrom === probepoint.vaddr;
   task.stepFrom = undefined;
-  task.enter({ name: 'handling', probepoint });
+  task.enter(probepoint.handling);
   if (mark !== undefined) return resumeHit(core, task, probepoint, mark, stepped);
   countHit(core, probepoint);
   return runConsumers(core, task, probepoint, newRun(probepoint.consumers, stepped));
+}
+
+/** The same where nothing is unfinished: there are no marks, and no step began here. */
+function freshHit(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
+  task.enter(probepoint.handling);
+  countHit(core, probepoint);
+  return runConsumers(core, task, probepoint, newRun(probepoint.consumers, false));
 }
 
 function countHit(core: Core, probepoint: Probepoint): void {
@@ -274,7 +286,7 @@ function wake(
   const { thread } = task;
   core.statistics.slept += core.clock.awake(task);
   if (task.dead) return record.registration.leave();
-  task.enter({ name: 'handling', probepoint });
+  task.enter(probepoint.handling);
   note(task, probepoint, record, run, call, result);
   record.registration.leave();
   const decision = decide(core, task, probepoint, run);

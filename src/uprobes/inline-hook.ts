@@ -44,7 +44,11 @@ export function updateHook(core: Core, probepoint: Probepoint): void {
   }
   if (wanted === undefined) return;
   const { shares, bytes } = wanted;
-  const host = space.setHook(vaddr, { insn: bytes, decisions: shares?.map(({ decision }) => decision) });
+  const host = space.setHook(vaddr, {
+    owner: probepoint,
+    insn: bytes,
+    decisions: shares?.map(({ decision }) => decision),
+  });
   if (host === undefined) return;
   const made: InlineHook = { ...wanted, host, bringIn: () => bringIn(core, probepoint, made) };
   probepoint.hook = made;

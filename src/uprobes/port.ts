@@ -199,6 +199,8 @@ export interface HostSpace {
 
 /** What code in the place of a breakpoint can do about a hit. */
 export interface HookPlan {
+  /** The host gives it back to HostEvents.hook. */
+  readonly owner: object;
   /** The instruction, as the program has it. */
   readonly insn: Uint8Array;
   /**
@@ -254,9 +256,9 @@ export interface HostEvents {
   /**
    * As `breakpoint`, for a host whose code translator has put a call in the place of the int3 and the original behind it (the inline hook): the thread
    * need not leave translated code as long as the answer is `original`, which is most of the time. Same consumers, counts and order. Not for a thread
-   * that is `unfinished`.
+   * that is `unfinished`. `owner`: that of the hook's plan, if the host knows it; it need not be in force any more.
    */
-  hook(thread: HostThread): HookAnswer;
+  hook(thread: HostThread, owner?: object): HookAnswer;
   /** Execution of a `displaced` thread came back with `end`: moves it out of the slot and answers what the program's own code would have ended with. */
   settle(thread: HostThread, end: StepEnd): StepEnd;
   /** The `running` step of the thread has ended. What the host does with the answer: as for a hit. */

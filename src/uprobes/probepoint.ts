@@ -8,6 +8,7 @@ import type { HostThread } from './port.js';
 import { isProbeError, type ProbeError } from './probe-error.js';
 import type { ConsumerRecord } from './registration.js';
 import type { Tally } from './tally.js';
+import type { TaskState } from './task.js';
 import type { UProc } from './uproc.js';
 import type { XolSlot } from './xol-area.js';
 
@@ -39,6 +40,8 @@ export class Probepoint {
   counted = false;
 
   readonly tally: Tally;
+  /** The state of a task whose handlers run here. */
+  readonly handling: Extract<TaskState, { name: 'handling' }> = { name: 'handling', probepoint: this };
 
   constructor(
     readonly uproc: UProc,

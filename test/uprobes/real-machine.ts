@@ -81,7 +81,7 @@ export function start(
   const own: MachineHooks = {
     ...NO_HOOKS,
     breakpoint: (thread) => hooks.breakpoint(thread),
-    hook: (thread) => hooks.hook(thread),
+    hook: (thread, hook) => hooks.hook(thread, hook),
     settle: (thread, exit) => hooks.settle(thread, exit),
     fork(parent, child) {
       hooks.forked(parent, child);

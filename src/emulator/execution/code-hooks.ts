@@ -23,6 +23,8 @@ export type Decisions = readonly HookDecision[] | undefined;
 
 export class Hook implements CodeHook {
   inPlace = true;
+  /** The latest who has put it in place. */
+  owner: object | undefined;
 
   constructor(
     readonly key: string,

@@ -39,8 +39,7 @@ function walk(machine: Machine, thread: Thread): void {
   let entry: number | undefined = field(0);
   for (let i = 0; i < LIMIT && entry !== undefined && clean(entry) !== head; i++) {
     const next: number | undefined = space.readU64(clean(entry));
-    if (clean(entry) !== clean(pending) && !died(machine, thread, clean(entry) + offset, isPi(entry), false))
-      return;
+    if (clean(entry) !== clean(pending) && !died(machine, thread, clean(entry) + offset, isPi(entry), false)) return;
     entry = next;
   }
   if (clean(pending) !== 0) died(machine, thread, clean(pending) + offset, isPi(pending), true);

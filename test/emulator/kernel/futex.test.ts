@@ -241,35 +241,36 @@ describe('PI futexes', () => {
 });
 
 describe('robust list', () => {
-  test.each([
-    32, -32,
-  ])('a dying thread marks what it holds and wakes one waiter; what others hold stays: words at %i of the entries', (offset) => {
-    const { seen, guest } = play((g, log) => {
-      const head = 0x1_8200;
-      const [first, second] = [0x1_8300, 0x1_8400];
-      g.words(head, first, offset, 0);
-      g.words(first, second);
-      g.words(second, head);
-      return function* () {
-        yield thread(function* () {
-          const tid = yield sys(186);
-          g.space.writeU32(first + offset, (tid | 0x8000_0000) >>> 0);
-          g.space.writeU32(second + offset, 4242);
-          log(yield sys(NR.setRobustList, head, 24));
-          yield work(2000);
-          yield sys(NR.exit, 0);
-        });
-        yield work(500);
-        const word = g.space.readU32(first + offset) ?? 0;
-        log(yield sys(NR.futex, first + offset, OP.WAIT, word, 0));
-        log((g.space.readU32(first + offset) ?? 0).toString(16));
-        log(g.space.readU32(second + offset));
-        yield sys(NR.exitGroup, 0);
-      };
-    });
-    expect(seen).toEqual([0, 0, 'c0000000', 4242]);
-    expect(guest.process.status).toEqual({ kind: 'exited', code: 0 });
-  });
+  test.each([32, -32])(
+    'a dying thread marks what it holds and wakes one waiter; what others hold stays: words at %i of the entries',
+    (offset) => {
+      const { seen, guest } = play((g, log) => {
+        const head = 0x1_8200;
+        const [first, second] = [0x1_8300, 0x1_8400];
+        g.words(head, first, offset, 0);
+        g.words(first, second);
+        g.words(second, head);
+        return function* () {
+          yield thread(function* () {
+            const tid = yield sys(186);
+            g.space.writeU32(first + offset, (tid | 0x8000_0000) >>> 0);
+            g.space.writeU32(second + offset, 4242);
+            log(yield sys(NR.setRobustList, head, 24));
+            yield work(2000);
+            yield sys(NR.exit, 0);
+          });
+          yield work(500);
+          const word = g.space.readU32(first + offset) ?? 0;
+          log(yield sys(NR.futex, first + offset, OP.WAIT, word, 0));
+          log((g.space.readU32(first + offset) ?? 0).toString(16));
+          log(g.space.readU32(second + offset));
+          yield sys(NR.exitGroup, 0);
+        };
+      });
+      expect(seen).toEqual([0, 0, 'c0000000', 4242]);
+      expect(guest.process.status).toEqual({ kind: 'exited', code: 0 });
+    },
+  );
 
   test('a circular list does not hang the kernel', () => {
     const { guest } = play((g) => {
