@@ -28,7 +28,7 @@ function namedTarget(found: Located | number): Target | number {
   const { stat, mount, inner, file } = found;
   if (stat === undefined) return -ENOENT;
   if (file?.isNameless) return openTarget(file);
-  const { changes } = mount.fs;
+  const changes = mount.fs.changes ?? mount.fs.attributes;
   if (changes === undefined) return -EPERM;
   return {
     stat,

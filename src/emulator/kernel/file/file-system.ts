@@ -20,6 +20,8 @@ export interface FileSystem {
   readonly creationError?: number;
   /** Absent: nothing here can be changed (-EPERM). */
   readonly changes?: FileSystemChanges;
+  /** Where there are no `changes`: what some of its files nonetheless let change. */
+  readonly attributes?: AttributeChanges;
 }
 
 /** For whom a file is opened. */
@@ -38,8 +40,16 @@ export interface OpenFileRequest {
 /** ns since 1970, the host's present, or unchanged. */
 export type NewTime = bigint | 'now' | undefined;
 
+/** Of one file. All answer 0 or -errno. */
+export interface AttributeChanges {
+  chmod(path: string, mode: number): number;
+  /** -1: unchanged. */
+  chown(path: string, uid: number, gid: number): number;
+  utimes(path: string, accessed: NewTime, modified: NewTime): number;
+}
+
 /** All answer 0 or -errno. */
-export interface FileSystemChanges {
+export interface FileSystemChanges extends AttributeChanges {
   mkdir(path: string, mode: number, umask: number): number;
   /** A FIFO or socket: S_IFIFO, S_IFSOCK. */
   mknod(path: string, type: number, mode: number, umask: number): number;
@@ -48,10 +58,6 @@ export interface FileSystemChanges {
   rename(from: string, to: string): number;
   link(from: string, to: string): number;
   symlink(target: string, path: string): number;
-  chmod(path: string, mode: number): number;
-  /** -1: unchanged. */
-  chown(path: string, uid: number, gid: number): number;
-  utimes(path: string, accessed: NewTime, modified: NewTime): number;
   access(path: string, mode: number): number;
 }
 

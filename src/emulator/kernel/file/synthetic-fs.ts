@@ -2,8 +2,8 @@
 import { pathBytes } from '../../host/path-text.js';
 import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
-import { EACCES, EINVAL, ENOENT, ENOTDIR } from '../errno.js';
-import type { FileSystem, FileSystemStat, Opener, OpenFileRequest } from './file-system.js';
+import { EACCES, EINVAL, ENOENT, ENOTDIR, EPERM } from '../errno.js';
+import type { AttributeChanges, FileSystem, FileSystemStat, Opener, OpenFileRequest } from './file-system.js';
 import { seekTo } from './host-file.js';
 import { OpenDirectory } from './open-directory.js';
 import { type DirectoryEntry, O, OpenFile, statusFlags } from './open-file.js';
@@ -46,6 +46,8 @@ export interface SpecialNode extends Owned {
   readonly type: number;
   readonly rdevice?: number;
   open(opener: Opener, flags: number, path: string): OpenFile | number;
+  /** Absent: they stay as they are (-EPERM). */
+  readonly attributes?: Pick<OpenFile, 'setMode' | 'setOwner'>;
 }
 
 export type SyntheticNode = DirectoryNode | LinkNode | TextNode | SpecialNode;
@@ -154,6 +156,18 @@ export class SyntheticFileSystem implements FileSystem {
     const mask = (access === O.WRONLY ? 0 : MAY.READ) | (access === O.RDONLY ? 0 : MAY.WRITE);
     if (!permits(process.credentials, this.statOf(node, path), mask)) return -EACCES;
     return new SyntheticFile(machine, shown, this, path, fullPath, process);
+  }
+
+  readonly attributes: AttributeChanges = {
+    chmod: (path, mode) => this.attributesOf(path)?.setMode(mode) ?? -EPERM,
+    chown: (path, uid, gid) => this.attributesOf(path)?.setOwner(uid, gid) ?? -EPERM,
+    utimes: () => -EPERM,
+  };
+
+  private attributesOf(path: string): SpecialNode['attributes'] {
+    const { root } = this.machine;
+    const node = root === undefined ? undefined : this.find(path, root);
+    return typeof node === 'object' && node.kind === 'special' ? node.attributes : undefined;
   }
 
   statfs(): FileSystemStat {

@@ -49,9 +49,10 @@ function slaveNode(slave: PtySlave): SpecialNode {
   return {
     kind: 'special',
     type: S.IFCHR,
-    mode: 0o620,
+    mode: slave.mode,
     owner: slave.owner,
     rdevice: slave.id,
+    attributes: slave,
     open: (opener, flags) => openSlave(opener, slave, flags),
   };
 }

@@ -115,8 +115,6 @@ export class HostTty extends Tty implements Watcher {
     const out = translates ? withoutReturns(bytes) : bytes.map((byte) => (byte === NL ? VT : byte));
     this.streams.write(this.outputFd, Uint8Array.from(out));
   }
-
-  flushOutput(): void {}
 }
 
 /** Output processing has put carriage returns before new lines; the host does that again. */

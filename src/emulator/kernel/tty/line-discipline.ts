@@ -3,6 +3,7 @@
  * has to say goes to its terminal.
  */
 import { SIGNAL } from '../../signals.js';
+import { PACKET } from './packet-mode.js';
 import { CC, control, IFLAG, isSet, LFLAG, type Termios } from './termios.js';
 
 /** Bytes that wait for a reader at most. */
@@ -20,8 +21,10 @@ export interface DisciplineOwner {
   signal(signal: number): void;
   /** XOFF, XON. */
   pause(stopped: boolean): void;
-  /** What was written and not yet sent is dropped. */
-  flushOutput(): void;
+  /** Echo that was not sent yet is dropped: that of what came in one piece. What was written stays. */
+  dropEcho(): void;
+  /** News (PACKET) for the other side of a pseudo-terminal. */
+  tell(news: number): void;
 }
 
 interface Line {
@@ -125,7 +128,8 @@ export class LineDiscipline {
     if (found === undefined) return false;
     if (!this.has(LFLAG.NOFLSH)) {
       this.flush();
-      this.owner.flushOutput();
+      this.owner.dropEcho();
+      this.owner.tell(PACKET.FLUSHREAD | PACKET.FLUSHWRITE);
     }
     this.owner.signal(found[1]);
     if (this.termios.iflag & IFLAG.IXON) this.owner.pause(false);

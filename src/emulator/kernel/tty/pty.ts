@@ -11,6 +11,7 @@ import type { FileStat } from '../file/stat.js';
 import type { SyscallContext, SyscallResult } from '../syscall-table.js';
 import type { WaitKey } from '../wait.js';
 import { hangUp } from './job-control.js';
+import { withNews } from './packet-mode.js';
 import { Tty } from './tty.js';
 import { openTty } from './tty-file.js';
 import { ttyIoctl } from './tty-ioctl.js';
@@ -31,17 +32,57 @@ export class PtySlave extends Tty {
   locked = true;
   /** Somebody had it open and nobody has: the master reads EIO. */
   isClosed = false;
-  /** TIOCPKT: each read of the master begins with a byte of status. */
-  packetMode = false;
+  /** Permission bits of its name. */
+  mode = 0o620;
+  /** TIOCPKT: each read of the master begins with a byte that says whether what follows is output, or is that byte alone, with news. */
+  private inPackets = false;
+  private news = 0;
 
   constructor(
     machine: Machine,
     readonly number: number,
-    readonly owner: { readonly uid: number; readonly gid: number },
+    public owner: { readonly uid: number; readonly gid: number },
     /** Where the master waits. */
     private readonly masterKey: WaitKey,
   ) {
     super(machine, deviceNumber(SLAVE_MAJOR, number), `/dev/pts/${number}`);
+  }
+
+  get packetMode(): boolean {
+    return this.inPackets;
+  }
+
+  set packetMode(on: boolean) {
+    if (on && !this.inPackets) this.news = 0;
+    this.inPackets = on;
+  }
+
+  override tell(news: number): void {
+    if (!this.inPackets || news === 0) return;
+    this.news = withNews(this.news, news);
+    this.machine.wake(this.masterKey, READABLE | POLL.PRI);
+  }
+
+  get hasNews(): boolean {
+    return this.inPackets && this.news !== 0;
+  }
+
+  /** For the master: what it has to be told. */
+  takeNews(): number {
+    const { news } = this;
+    this.news = 0;
+    return news;
+  }
+
+  override setMode(mode: number): number {
+    this.mode = mode;
+    return 0;
+  }
+
+  override setOwner(uid: number, gid: number): number {
+    const { owner } = this;
+    this.owner = { uid: uid === -1 ? owner.uid : uid, gid: gid === -1 ? owner.gid : gid };
+    return 0;
   }
 
   protected get deviceRoom(): number {
@@ -54,7 +95,8 @@ export class PtySlave extends Tty {
     this.machine.wake(this.masterKey, READABLE);
   }
 
-  flushOutput(): void {
+  /** For the master: nothing of what was sent. */
+  drop(): void {
     this.sent.length = 0;
     this.changed(WRITABLE);
   }
@@ -106,6 +148,10 @@ export class PtyMaster extends OpenFile {
   override read(into: Uint8Array): IoResult {
     const { slave } = this;
     if (into.length === 0) return 0;
+    if (slave.hasNews) {
+      into[0] = slave.takeNews();
+      return 1;
+    }
     if (slave.sent.length === 0) return slave.isClosed ? -EIO : WAIT;
     if (!slave.packetMode) return slave.fetch(into);
     into[0] = 0;
@@ -123,6 +169,7 @@ export class PtyMaster extends OpenFile {
     const { slave } = this;
     let bits = 0;
     if (slave.sent.length > 0) bits |= READABLE;
+    if (slave.hasNews) bits |= READABLE | POLL.PRI;
     if (slave.isClosed) bits |= POLL.HUP;
     if (slave.inputRoom > 0) bits |= WRITABLE;
     return bits;
@@ -161,10 +208,18 @@ const MASTER_REQUESTS: ReadonlyMap<number, MasterHandler> = new Map<number, Mast
   [0x8004_5439, (context, { slave }, at) => putInt(context, at, slave.locked ? 1 : 0)], // TIOCGPTLCK
   [0x5420, (context, { slave }, at) => withInt(context, at, (on) => { slave.packetMode = on !== 0; return 0; })], // TIOCPKT
   [0x8004_5438, (context, { slave }, at) => putInt(context, at, slave.packetMode ? 1 : 0)], // TIOCGPKT
+  [0x540b, flush], // TCFLSH
   [0x5441, openPeer], // TIOCGPTPEER
   [FIONREAD, (context, { slave }, at) => putInt(context, at, slave.sent.length)],
   [0x4004_5436, sendSignal], // TIOCSIG
 ]); // biome-ignore format: a table
+
+/** The master's input is what the terminal sends. What the master has written has reached the terminal. */
+function flush(_context: SyscallContext, { slave }: PtyMaster, queue: number): number {
+  if (queue < 0 || queue > 2) return -EINVAL;
+  if (queue !== 1) slave.drop();
+  return 0;
+}
 
 /** The terminal of a master without its name. */
 function openPeer(context: SyscallContext, { slave }: PtyMaster, flags: number): number {

@@ -39,6 +39,14 @@ export class TtyFile extends OpenFile {
     return root === undefined ? -ENXIO : mount.fs.lstat(innerPath(mount, this.path), root);
   }
 
+  override setMode(mode: number): number {
+    return this.tty.setMode(mode);
+  }
+
+  override setOwner(uid: number, gid: number): number {
+    return this.tty.setOwner(uid, gid);
+  }
+
   /** Opened before the last hangup. */
   get isHungUp(): boolean {
     return this.generation !== this.tty.generation;

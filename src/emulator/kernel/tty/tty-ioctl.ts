@@ -5,6 +5,7 @@ import { CAP, capable } from '../identity-checks.js';
 import { membersOf } from '../process-groups.js';
 import type { SyscallContext } from '../syscall-table.js';
 import { checkForeground, giveUpTerminal, hangUp, setControlling } from './job-control.js';
+import { PACKET } from './packet-mode.js';
 import { decodeTermios, encodeTermios, TERMIOS_BYTES, TERMIOS2_BYTES } from './termios.js';
 import type { Tty } from './tty.js';
 
@@ -40,19 +41,22 @@ function setAttributes(request: Request, size: number, flushes: boolean): number
   if (refusal !== 0) return refusal;
   const bytes = context.memory.readBytes(argument, size);
   if (bytes === undefined) return -EFAULT;
-  if (flushes) tty.flushInput();
+  if (flushes) {
+    tty.flushInput();
+    tty.tell(PACKET.FLUSHREAD);
+  }
   tty.setTermios(decodeTermios(bytes, tty.termios));
   return 0;
 }
 
-/** TCIFLUSH 0, TCOFLUSH 1, TCIOFLUSH 2. */
+/** TCIFLUSH 0, TCOFLUSH 1, TCIOFLUSH 2. What was written has reached the other side already. */
 function flush(request: Request): number {
   const refusal = mayChange(request);
   if (refusal !== 0) return refusal;
   const { tty, argument } = request;
   if (argument < 0 || argument > 2) return -EINVAL;
   if (argument !== 1) tty.flushInput();
-  if (argument !== 0) tty.flushOutput();
+  tty.tell((argument !== 1 ? PACKET.FLUSHREAD : 0) | (argument !== 0 ? PACKET.FLUSHWRITE : 0));
   return 0;
 }
 

@@ -1,11 +1,13 @@
 /** A terminal: attributes, size, session, line discipline. Its device is a pseudo-terminal's other side (pty.ts) or the host's terminal (host-tty.ts). */
 import type { Machine } from '../../machine.js';
 import { kernelInfo, SIGNAL } from '../../signals.js';
+import { EPERM } from '../errno.js';
 import { POLL } from '../file/open-file.js';
 import { sendToGroup } from '../signal-send.js';
 import { ANY_EVENT, type WaitKey } from '../wait.js';
 import { type DisciplineOwner, LineDiscipline } from './line-discipline.js';
 import { OutputProcessor, WIDEST } from './output.js';
+import { flowNews, PACKET } from './packet-mode.js';
 import { CC, isSet, LFLAG, STANDARD, type Termios } from './termios.js';
 
 /** struct winsize: rows, columns, and the pixels of both. */
@@ -32,6 +34,8 @@ export abstract class Tty implements DisciplineOwner {
   private stopped = false;
   /** Echo that waits for XON. */
   private heldEcho: number[] = [];
+  /** Echo of the input that is being taken in. */
+  private newEcho: number[] | undefined;
 
   constructor(
     protected readonly machine: Machine,
@@ -45,8 +49,18 @@ export abstract class Tty implements DisciplineOwner {
   /** Bytes that the device takes now. */
   protected abstract get deviceRoom(): number;
   protected abstract transmit(bytes: readonly number[]): void;
-  /** What was sent and not yet fetched is dropped. */
-  abstract flushOutput(): void;
+
+  /** News (PACKET) for the other side of a pseudo-terminal. */
+  tell(_news: number): void {}
+
+  /** 0 or -errno, as of any file (OpenFile). */
+  setMode(_mode: number): number {
+    return -EPERM;
+  }
+
+  setOwner(_uid: number, _gid: number): number {
+    return -EPERM;
+  }
 
   get column(): number {
     return this.output.column;
@@ -71,7 +85,16 @@ export abstract class Tty implements DisciplineOwner {
 
   echo(bytes: readonly number[]): void {
     if (this.stopped) this.heldEcho.push(...bytes);
-    else this.transmit(bytes.flatMap((byte) => this.output.process(this.termios, byte)));
+    else {
+      const out = bytes.flatMap((byte) => this.output.process(this.termios, byte));
+      if (this.newEcho === undefined) this.transmit(out);
+      else this.newEcho.push(...out);
+    }
+  }
+
+  dropEcho(): void {
+    this.heldEcho = [];
+    if (this.newEcho !== undefined) this.newEcho = [];
   }
 
   get canWrite(): boolean {
@@ -83,6 +106,7 @@ export abstract class Tty implements DisciplineOwner {
     if (this.stopped === stopped) return;
     this.stopped = stopped;
     if (!stopped) this.echo(this.heldEcho.splice(0));
+    this.tell(stopped ? PACKET.STOP : PACKET.START);
     this.changed();
   }
 
@@ -93,7 +117,11 @@ export abstract class Tty implements DisciplineOwner {
   /** Bytes came from the device. How many were taken. */
   receive(bytes: Uint8Array): number {
     const taken = bytes.subarray(0, this.discipline.room);
+    this.newEcho = [];
     this.discipline.receive(taken);
+    const echo = this.newEcho;
+    this.newEcho = undefined;
+    if (echo.length > 0) this.transmit(echo);
     const { min, time } = this.patience;
     if (min > 1 && time > 0) this.machine.wakeAt(this.machine.clock.monotonic + time, this.key);
     this.lastInput = this.machine.clock.monotonic;
@@ -141,6 +169,7 @@ export abstract class Tty implements DisciplineOwner {
     this.termios = termios;
     const canonical = isSet(termios, LFLAG.ICANON);
     if (canonical !== isSet(before, LFLAG.ICANON)) this.discipline.switched(canonical);
+    this.tell(flowNews(before, termios));
     this.changed();
   }
 

@@ -13,6 +13,7 @@ const OUT = 0x1_3000;
 const { RDWR, NOCTTY, NONBLOCK } = O;
 const open = 2;
 const fstat = 5;
+const [fchmod, fchown] = [91, 93];
 const [TCGETS, TCSETS, TCSETSF, TCFLSH] = [0x5401, 0x5402, 0x5404, 0x540b];
 const [TIOCGPTN, TIOCSPTLCK, TIOCGPTLCK, TIOCGPTPEER] = [0x8004_5430, 0x4004_5431, 0x8004_5439, 0x5441];
 const [TIOCGWINSZ, TIOCSWINSZ, FIONREAD, TIOCGPGRP, TIOCSPGRP, TIOCGSID, TIOCSCTTY] = [
@@ -21,7 +22,8 @@ const [TIOCGWINSZ, TIOCSWINSZ, FIONREAD, TIOCGPGRP, TIOCSPGRP, TIOCGSID, TIOCSCT
 const ICANON = 2;
 const ECHO = 8;
 const STANDARD_LOCAL = 0x8a3b;
-const [MIN, TIME] = [6, 5];
+const [MIN, TIME, STOP] = [6, 5, 9];
+const [TCXONC, TIOCPKT, TIOCGPKT] = [0x540a, 0x5420, 0x8004_5438];
 
 let scratch: string;
 let runner: string;
@@ -109,7 +111,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'signal characters drop what was typed',
-    calls: () => [...PAIR, ...typed('abc\x03', 'def\n', 'x\x1cy\n', 'z\x1a\n')],
+    calls: () => [...PAIR, ...typed('abc\x03', 'def\n', 'x\x1cy\n', 'z\x1a\n'), [NR.write, 4, 'out', 3], ...typed('w\x03')],
     compare: ALL,
   },
   {
@@ -139,6 +141,25 @@ const cases: readonly Case[] = [
     memory: [termios(ATTRIBUTES, { iflag: 0o100 }), termios(ATTRIBUTES + 64, { iflag: 0o200 }), termios(ATTRIBUTES + 128, { iflag: 0o40 | 0x500 }), termios(ATTRIBUTES + 192, { lflag: STANDARD_LOCAL & ~0o20 }), termios(ATTRIBUTES + 256, { lflag: STANDARD_LOCAL & ~0o4000 }), termios(ATTRIBUTES + 320, { lflag: STANDARD_LOCAL & ~0o1000 }), termios(ATTRIBUTES + 384, { iflag: 0x4500, cc: { 11: 35 } })],
     calls: () => [...PAIR, ...[0, 64, 128, 192, 256, 320, 384].flatMap((at): Call[] => [[NR.ioctl, 4, TCSETS, ATTRIBUTES + at], ...typed('a\rb\x7f\x15c\n', '\x04', 'ö\x7f#\x01\n')])],
     compare: ALL,
+  },
+  {
+    name: 'packet mode tells the master what was flushed, stopped and set, once',
+    memory: [ints(A + 16, 1, 0), termios(ATTRIBUTES, { iflag: 0x100 }), termios(ATTRIBUTES + 64, {}), termios(ATTRIBUTES + 128, { cc: { [STOP]: 1 } }), ints(A + 32, 3, POLL.IN | POLL.PRI)],
+    calls: () => {
+      const told: Call[] = [[NR.poll, A + 32, 1, 60], [NR.read, 3, next(), 200]];
+      const flushes = [0, 1, 2].flatMap((queue): Call[] => [[NR.ioctl, 4, TCFLSH, queue], ...told]);
+      const flows = [0, 1, 0, 0].flatMap((action): Call[] => [[NR.ioctl, 4, TCXONC, action], ...told]);
+      const sets = [0, 64, 128, 0, 64].flatMap((at): Call[] => [[NR.ioctl, 4, TCSETS, ATTRIBUTES + at], ...told]);
+      return [
+        ...PAIR, [NR.ioctl, 4, TCFLSH, 0], ...told, [NR.ioctl, 3, TIOCPKT, A + 16], [NR.ioctl, 3, TIOCGPKT, A + 24], ...flushes, ...flows, [NR.ioctl, 4, TCXONC, 1], ...sets, [NR.ioctl, 4, TCSETSF, ATTRIBUTES], ...told, ...typed('a\x03'), [NR.ioctl, 4, TCSETS, ATTRIBUTES + 64], ...told, ...typed('b\x13'), ...typed('\x11'),
+        [NR.write, 4, 'out', 3], [NR.read, 3, next(), 3], [NR.read, 3, next(), 200], [NR.write, 4, 'kept', 4], [NR.ioctl, 4, TCFLSH, 1], ...told, ...told, [NR.write, 4, 'lost', 4], [NR.ioctl, 3, TCFLSH, 0], ...told, [NR.write, 3, 'gone\n', 5], [NR.ioctl, 3, TCFLSH, 1], [NR.read, 4, next(), 10], [NR.ioctl, 4, TCFLSH, 2], [NR.ioctl, 3, TIOCPKT, A + 20], [NR.ioctl, 3, TIOCPKT, A + 16], ...told,
+      ];
+    },
+    compare: [{ at: A, length: 64 }, ...ALL],
+  },
+  {
+    name: 'owner and mode',
+    calls: () => [...PAIR, [fchmod, 4, 0o640], [fstat, 4, next()], [fchown, 4, -1, 0], [fchown, 4, 1, 2], [fchmod, 4, 0o7600]],
   },
   {
     name: 'full buffers',
