@@ -209,6 +209,8 @@ export class Process {
   parentTid: Tid | undefined;
   /** Controlling terminal: id of the tty, its device number (kernel/tty/); undefined: none. */
   terminal: number | undefined;
+  /** Group that was in the foreground of the terminal when it was hung up: it is told when this leader ends (tty_old_pgrp); 0: none. */
+  hungUpForeground = 0;
 
   constructor(parts: ProcessParts) {
     this.pid = parts.pid;

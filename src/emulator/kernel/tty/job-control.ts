@@ -31,6 +31,7 @@ function takeTerminal(tty: Tty, process: Process): void {
   tty.session = process.sid;
   tty.foreground = process.pgid;
   process.terminal = tty.id;
+  process.hungUpForeground = 0;
 }
 
 /** Opening a free terminal without O_NOCTTY makes it that of a leader that has none. */
@@ -67,28 +68,39 @@ export function giveUpTerminal(machine: Machine, tty: Tty, process: Process): vo
   }
   const group = tty.foreground;
   forgetTerminal(machine, tty);
-  if (group === 0) return;
-  sendToGroup(machine, group, kernelInfo(SIGNAL.HUP));
-  sendToGroup(machine, group, kernelInfo(SIGNAL.CONT));
+  if (group !== 0) tellOfHangup(machine, group);
 }
 
-/** The line is gone, or the leader of its session is: SIGHUP, and no descriptor of it works any more (__tty_hangup). */
-export function hangUp(machine: Machine, tty: Tty, leaderExits: boolean): void {
+/** The line is gone: SIGHUP for the leader of its session, and no descriptor of it works any more (__tty_hangup). */
+export function hangUp(machine: Machine, tty: Tty): void {
   const { session, foreground } = tty;
   const leader = [...machine.processes.values()].find((process) => process.pid === session && process !== machine.root);
   if (session !== 0 && leader !== undefined && leader.status === undefined) {
     sendToProcess(machine, leader, kernelInfo(SIGNAL.HUP));
     sendToProcess(machine, leader, kernelInfo(SIGNAL.CONT));
+    leader.hungUpForeground = foreground;
   }
-  if (leaderExits && foreground !== 0) sendToGroup(machine, foreground, kernelInfo(SIGNAL.HUP));
   forgetTerminal(machine, tty);
   tty.hangUp();
 }
 
-/** A process ends: if it leads a session, its terminal is hung up (disassociate_ctty). */
+/**
+ * A process ends: if it leads a session, the foreground of its terminal gets SIGHUP, and the terminal is free (disassociate_ctty). It is a pseudo-terminal, or
+ * the host's, which is one mostly: it works on for those who have it open.
+ */
 export function leaderExits(machine: Machine, process: Process): void {
-  const { terminal } = process;
-  if (terminal === undefined || !isLeader(process)) return;
-  const tty = machine.terminals.find(terminal);
-  if (tty !== undefined && tty.session === process.sid) hangUp(machine, tty, true);
+  if (!isLeader(process)) return;
+  const tty = process.terminal === undefined ? undefined : machine.terminals.find(process.terminal);
+  if (tty === undefined) {
+    if (process.hungUpForeground !== 0) tellOfHangup(machine, process.hungUpForeground);
+  } else if (tty.session === process.sid) {
+    const { foreground } = tty;
+    forgetTerminal(machine, tty);
+    if (foreground !== 0) sendToGroup(machine, foreground, kernelInfo(SIGNAL.HUP));
+  }
+}
+
+function tellOfHangup(machine: Machine, group: number): void {
+  sendToGroup(machine, group, kernelInfo(SIGNAL.HUP));
+  sendToGroup(machine, group, kernelInfo(SIGNAL.CONT));
 }

@@ -186,7 +186,7 @@ export class PtyMaster extends OpenFile {
   }
 
   protected override closed(): void {
-    hangUp(this.machine, this.slave, false);
+    hangUp(this.machine, this.slave);
     this.machine.terminals.remove(this.slave);
   }
 }

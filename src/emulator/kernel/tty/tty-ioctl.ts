@@ -117,7 +117,7 @@ function giveUp({ context: { machine, process }, tty }: Request): number {
 
 function vhangup({ context: { machine, process }, tty }: Request): number {
   if (!capable(process, CAP.SYS_ADMIN)) return -EPERM;
-  hangUp(machine, tty, false);
+  hangUp(machine, tty);
   return 0;
 }
 

@@ -138,7 +138,7 @@ test('with TOSTOP writing in the background stops too; who ignores SIGTTIN gets 
   expect(seen).toEqual([['open', 3], 0, TTOU, -EIO]);
 });
 
-test('the end of the leader hangs the terminal up', () => {
+test('the end of the leader is SIGHUP for the foreground, and leaves the terminal to who has it open', () => {
   const seen = withTerminal(
     function* (g, log) {
       yield sleep(g, SECOND);
@@ -151,14 +151,41 @@ test('the end of the leader hangs the terminal up', () => {
         yield sys(13, HUP, sharedAction(g, quiet), 0, 8);
         log(['sleep', yield sleep(g, 50 * SECOND)]);
         log(yield sys(NR.write, 3, SHARED, 1));
-        log(yield sys(NR.read, 3, SHARED, 1));
+        g.text(SHARED + 0x700, '/dev/tty');
+        log(yield sys(OPEN, SHARED + 0x700, O.RDWR));
         yield sys(NR.exit_group, 0);
       });
       yield sys(NR.write, 3, SHARED, 3);
       yield sleep(g, SECOND / 2);
     },
   );
-  expect(seen).toEqual([['open', 3], ['sleep', -EINTR], -EIO, 0, 3, -EIO]);
+  expect(seen).toEqual([['open', 3], ['sleep', -EINTR], 1, -ENXIO, 4, -EIO]);
+});
+
+test('after the end of the master, the end of the leader is SIGHUP for the group that was in the foreground', () => {
+  const seen = withTerminal(
+    function* (g) {
+      yield sleep(g, SECOND);
+      yield sys(NR.close, 3);
+      yield sleep(g, 5 * SECOND);
+    },
+    function* (g, log) {
+      yield fork(function* () {
+        yield sys(13, HUP, sharedAction(g, quiet), 0, 8);
+        log(['sleep', yield sleep(g, 50 * SECOND)]);
+        yield sys(NR.exit_group, 0);
+      });
+      yield sys(13, HUP, sharedAction(g, quiet), 0, 8);
+      log(['hung up', yield sleep(g, 50 * SECOND)]);
+      log(['on', yield sleep(g, SECOND)]);
+    },
+  );
+  expect(seen).toEqual([
+    ['open', 3],
+    ['hung up', -EINTR],
+    ['on', 0],
+    ['sleep', -EINTR],
+  ]);
 });
 
 test('the end of the master is SIGHUP for the leader, and the end of the file', () => {
