@@ -11,12 +11,18 @@ const ARGUMENTS = [GPR.RDI, GPR.RSI, GPR.RDX, GPR.RCX, GPR.R8, GPR.R9] as const;
  * throws an Error when that is not mapped.
  */
 export function argument(hit: Hit, n: number): bigint {
-  const register = ARGUMENTS[n];
-  if (register !== undefined) return hit.get(register);
-  const at = hit.get(GPR.RSP) + 8n * BigInt(n - ARGUMENTS.length + 1);
+  const place = argumentPlace(n);
+  if ('register' in place) return hit.get(place.register);
+  const at = BigInt.asUintN(64, hit.get(GPR.RSP) + place.stack);
   const bytes = hit.read(at, 8);
   if (bytes === undefined) throw new Error(`argument ${n} would be at ${hex(at)}, where nothing is mapped`);
   return Buffer.from(bytes).readBigUInt64LE();
+}
+
+/** Where the n-th one is: a register by hardware number, or so many bytes above the stack pointer. */
+export function argumentPlace(n: number): { readonly register: number } | { readonly stack: bigint } {
+  const register = ARGUMENTS[n];
+  return register === undefined ? { stack: 8n * BigInt(n - ARGUMENTS.length + 1) } : { register };
 }
 
 /** What a function returns, in its return handler: unsigned, 64 bits. */

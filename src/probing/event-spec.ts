@@ -7,7 +7,8 @@
  *
  * Also what `perf probe -D` prints (`p:probe_libc/malloc /lib/libc.so.6:0x98930 size=%di:u64`), and bpftrace's uprobe: and uretprobe:.
  */
-import { type Expression, parseExpression } from './expression.js';
+import type { Expression } from './expression.js';
+import { parseExpression } from './expression-parser.js';
 import { type FetchArg, innermost, parseFetchArg, type Source } from './fetch-arg.js';
 import { type ProbePlace, parseProbeSpec } from './probe-spec.js';
 

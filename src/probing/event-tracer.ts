@@ -8,6 +8,7 @@ import type { UprobeEngine } from '../uprobes/engine.js';
 import type { HandlerResult, Hit } from '../uprobes/uprobe.js';
 import { argument } from './arguments.js';
 import { callStack, frameAt, type StackFrame } from './call-stack.js';
+import { conditionProgram } from './condition-program.js';
 import type { EventSpec } from './event-spec.js';
 import { innermost, type Source } from './fetch-arg.js';
 import type { ModuleMap } from './module-map.js';
@@ -52,7 +53,9 @@ export class EventTracer {
       return event.counts ? see(event) : undefined;
     };
     if (!spec.returns) {
+      const when = conditionProgram(spec);
       return {
+        ...(when === undefined ? {} : { when }),
         handler: (hit, site) => {
           const result = tell(hit, site);
           if (!(result instanceof Promise)) return result ?? 'continue';

@@ -13,7 +13,7 @@ import type { UsdtOperand } from '../elf/usdt-operand.js';
 import { GPR } from '../register-set.js';
 import { hex } from '../types.js';
 import type { Hit } from '../uprobes/uprobe.js';
-import { argument, returnValue, stringAt } from './arguments.js';
+import { argumentPlace, returnValue, stringAt } from './arguments.js';
 
 export type Source =
   | { readonly kind: 'register'; readonly number: number; readonly name: string }
@@ -170,7 +170,7 @@ export function fetchArg(arg: Pick<FetchArg, 'source' | 'type'>, context: FetchC
   const { source } = arg;
   if (type.kind === 'string') return fetchString(source, context);
   if (type.kind === 'array') return fetchArray(source, type, context);
-  const value = sourceValue(source, context);
+  const value = sourceValue(source, context, sizeOf(type));
   if (typeof value !== 'bigint') return value;
   switch (type.kind) {
     case 'symbol':
@@ -181,6 +181,13 @@ export function fetchArg(arg: Pick<FetchArg, 'source' | 'type'>, context: FetchC
       return narrowed(value, type);
   }
 }
+
+/** In memory, bytes. */
+function sizeOf(type: Exclude<FetchType, { kind: 'string' | 'array' }>): number {
+  return type.kind === 'symbol' ? POINTER : (type.kind === 'bits' ? type.container : type.bits) / 8;
+}
+
+const POINTER = 8;
 
 /** A memory operand names the string's place; anything else holds its address. */
 function fetchString(source: Source, context: FetchContext): string | undefined {
@@ -201,13 +208,14 @@ function fetchArray(
   return Array.from({ length: count }, (_, i) => narrowed(littleEndian(bytes.subarray(i * size, (i + 1) * size)), of));
 }
 
-function sourceValue(source: Source, context: FetchContext): bigint | string | undefined {
+/** `size`: bytes of it that count, when it lies in memory. */
+function sourceValue(source: Source, context: FetchContext, size = POINTER): bigint | string | undefined {
   const { hit } = context;
   switch (source.kind) {
     case 'register':
       return hit.get(source.number);
     case 'argument':
-      return argumentOf(source.index, context);
+      return argumentOf(source.index, context, size);
     case 'result':
       return returnValue(hit);
     case 'comm':
@@ -215,7 +223,7 @@ function sourceValue(source: Source, context: FetchContext): bigint | string | u
     case 'constant':
       return source.value;
     case 'stack':
-      return word(hit, hit.get(GPR.RSP) + 8n * BigInt(source.word));
+      return word(hit, hit.get(GPR.RSP) + 8n * BigInt(source.word), size);
     case 'symbol': {
       const address = context.symbolAddress(source.name);
       return address === undefined ? undefined : address + source.offset;
@@ -224,15 +232,18 @@ function sourceValue(source: Source, context: FetchContext): bigint | string | u
       return context.offsetAddress(source.offset);
     case 'memory': {
       const address = addressOf(source, context);
-      return address === undefined ? undefined : word(hit, address);
+      return address === undefined ? undefined : word(hit, address, size);
     }
   }
 }
 
-function argumentOf(index: number, context: FetchContext): bigint | undefined {
+function argumentOf(index: number, context: FetchContext, size: number): bigint | undefined {
   const { operands, entryArguments, hit } = context;
   if (entryArguments !== undefined) return entryArguments[index];
-  if (operands === undefined) return argument(hit, index);
+  if (operands === undefined) {
+    const place = argumentPlace(index);
+    return 'register' in place ? hit.get(place.register) : word(hit, hit.get(GPR.RSP) + place.stack, size);
+  }
   const operand = operands[index];
   return operand && operandValue(operand, context);
 }
@@ -262,13 +273,9 @@ function addressOf({ offset, at }: Extract<Source, { kind: 'memory' }>, context:
   return typeof base === 'bigint' ? BigInt.asUintN(64, base + offset) : undefined;
 }
 
-/** Eight bytes, or as many as are mapped. */
-function word(hit: Hit, address: bigint): bigint | undefined {
-  for (const size of [8, 4, 2, 1]) {
-    const bytes = hit.read(BigInt.asUintN(64, address), size);
-    if (bytes !== undefined) return littleEndian(bytes);
-  }
-  return undefined;
+function word(hit: Hit, address: bigint, size: number): bigint | undefined {
+  const bytes = hit.read(BigInt.asUintN(64, address), size);
+  return bytes && littleEndian(bytes);
 }
 
 function littleEndian(bytes: Uint8Array): bigint {

@@ -28,6 +28,7 @@ import { isProbeError, type ProbeError, probeError } from '../uprobes/probe-erro
 import type { EngineReport } from '../uprobes/statistics.js';
 import type { FileProbe, HandlerResult, Hit, ProbeHandlers, Uprobe } from '../uprobes/uprobe.js';
 import { returnValue } from './arguments.js';
+import { conditionProgram } from './condition-program.js';
 import { type EventSpec, parseEventSpec } from './event-spec.js';
 import { EventTracer, type SeeEvent } from './event-tracer.js';
 import type { Expression } from './expression.js';
@@ -204,12 +205,17 @@ export class ProbeSession {
     return Object.assign(traced, { probe });
   }
 
-  /** Counts an event's hits and does nothing else. Without a condition, and not of returns, translated code does it: nanoseconds a hit. */
+  /**
+   * Counts an event's hits and does nothing else. Translated code does it, nanoseconds a hit, but for returns and for conditions that ask for more than
+   * registers and memory (condition-program.ts).
+   */
   count(spec: string | EventSpec, options: ProbeOptions = {}): SessionTrace {
     const event = typeof spec === 'string' ? parseEventSpec(spec) : spec;
     if (typeof event === 'string') throw new ProbeFailure(probeError('EINVAL', event));
-    if (event.returns || event.condition !== undefined) return this.trace(event, () => undefined, options);
-    const probe = this.probe(event.place, {}, options);
+    const when = conditionProgram(event);
+    if (event.returns || (event.condition !== undefined && when === undefined))
+      return this.trace(event, () => undefined, options);
+    const probe = this.probe(event.place, when === undefined ? {} : { when }, options);
     return {
       spec: event,
       probe,
@@ -493,6 +499,7 @@ function bindSite(probe: SessionProbe, site: ProbeSite): ProbeHandlers {
   const onlyCounts = handlers.handler === undefined && handlers.retHandler === undefined;
   return {
     ...(onlyCounts ? { counter: probe.counterOf(site) } : {}),
+    ...(onlyCounts || handlers.when === undefined ? {} : { when: handlers.when }),
     ...(handlers.handler === undefined ? {} : { handler: onEntry }),
     ...(handlers.retHandler === undefined ? {} : { retHandler: onReturn }),
     ...(wantsProbe === undefined ? {} : { wantsProbe: (thread) => wantsProbe(thread) }),

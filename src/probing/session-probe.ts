@@ -20,7 +20,7 @@ export interface SessionHandlers {
   handler?(hit: Hit, site: ProbeSite): HandlerResult | Promise<HandlerResult>;
   /** When the function at the place has returned. */
   retHandler?(hit: Hit, site: ProbeSite): void | Promise<void>;
-  /** Of a probe without handlers, whose hits are only counted: those where this is true. */
+  /** Only hits where this is true are counted and given to the handlers. Translated code decides it. */
   readonly when?: AgentProgram;
   /** Is this thread of interest? Must have no side effects. */
   wantsProbe?(thread: HostThread): boolean;

@@ -3,7 +3,7 @@ import { isatty } from 'node:tty';
 import type { ProbeOptions } from '../options.js';
 import { stackLines } from '../probing/call-stack.js';
 import { type EventSpec, parseEventSpec, parseFor } from '../probing/event-spec.js';
-import { type Expression, isTrue } from '../probing/expression.js';
+import { Expression } from '../probing/expression.js';
 import { Histogram } from '../probing/histogram.js';
 import { defaultLine, type LineFormat, parseFormat } from '../probing/line-format.js';
 import { perfScriptText } from '../probing/perf-script.js';
@@ -188,12 +188,7 @@ function watch(
 
 function both(first: Expression | undefined, second: Expression): Expression {
   if (first === undefined) return second;
-  return {
-    text: `(${first.text}) && (${second.text})`,
-    bare: undefined,
-    sources: [...first.sources, ...second.sources],
-    evaluate: (scope) => (isTrue(first.evaluate(scope)) ? second.evaluate(scope) : 0n),
-  };
+  return new Expression(`(${first.text}) && (${second.text})`, { kind: 'and', left: first.tree, right: second.tree });
 }
 
 // ---- the run

@@ -7,7 +7,6 @@ import type { AgentProgram } from '../agent-expression/program.js';
 import { log } from '../log.js';
 import { hex } from '../types.js';
 import type { Core } from './core.js';
-import type { Counter } from './counter.js';
 import { execute } from './execution.js';
 import { guarded, handlerFailed } from './handler-call.js';
 import type { HitAnswer, HookAnswer, HostThread } from './port.js';
@@ -161,9 +160,10 @@ function decide(core: Core, task: UTask, probepoint: Probepoint, run: Run): 'asl
     if (action.kind === 'collect') {
       if (action.collect(thread) === 'stop') run.stop = true;
     } else if (action.kind === 'uprobe' || action.kind === 'file') {
-      const { counter, handler, retHandler } = action.probe;
-      if (counter !== undefined) count(core, thread, probepoint, counter);
+      const { counter, handler, retHandler, when } = action.probe;
+      if (counter !== undefined && holds(core, thread, probepoint, counter.when)) counter.add(1);
       if (handler === undefined && retHandler === undefined) continue;
+      if (!holds(core, thread, probepoint, when)) continue;
       if (callHandler(core, task, probepoint, record, run) === 'asleep') return 'asleep';
     } else if (!run.skipStops && decides(core, thread, probepoint, action)) {
       run.stop = true;
@@ -172,13 +172,14 @@ function decide(core: Core, task: UTask, probepoint: Probepoint, run: Run): 'asl
   return run.stop ? 'stop' : 'execute';
 }
 
-function count(core: Core, thread: HostThread, probepoint: Probepoint, counter: Counter): void {
-  const { when } = counter;
-  if (when === undefined) return counter.add(1);
+/** Of what a probe wants to see: what cannot be evaluated is false. */
+function holds(core: Core, thread: HostThread, probepoint: Probepoint, when: AgentProgram | undefined): boolean {
+  if (when === undefined) return true;
   const { stop, error } = evaluateConditions([when], thread.agentMachine());
-  if (error === undefined) return counter.add(stop ? 1 : 0);
+  if (error === undefined) return stop;
   core.statistics.conditionErrors++;
   log.debug({ address: hex(probepoint.vaddr), error }, 'whether a hit counts cannot be evaluated: it does not');
+  return false;
 }
 
 /** Does this breakpoint of the debugger stop the thread? One with commands runs them instead. */

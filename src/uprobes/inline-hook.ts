@@ -97,8 +97,12 @@ function shareOf(record: ConsumerRecord): Share | undefined {
       return action.unless && { record, decision: { kind: 'unless', conditions: [action.unless] } };
     case 'uprobe':
     case 'file': {
-      const { counter, handler, retHandler } = action.probe;
-      if (counter === undefined || handler !== undefined || retHandler !== undefined) return undefined;
+      const { counter, handler, retHandler, when } = action.probe;
+      if (handler !== undefined || retHandler !== undefined) {
+        if (counter !== undefined || when === undefined) return undefined;
+        return { record, decision: { kind: 'unless', conditions: [when] } };
+      }
+      if (counter === undefined) return undefined;
       return { record, decision: { kind: 'count', when: counter.when }, counter };
     }
     default:

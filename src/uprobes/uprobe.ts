@@ -45,6 +45,11 @@ export type Departure = 'exec' | 'exit' | 'unmap' | 'permission';
 export interface ProbeHandlers {
   /** Counts the hits, before the handler runs. Without handlers a hit costs nanoseconds: translated code counts it. */
   readonly counter?: Counter;
+  /**
+   * The handlers are called only at hits where this is true, and not where it cannot be evaluated. Without a counter translated code decides it, and a
+   * hit for which it is false costs nanoseconds.
+   */
+  readonly when?: AgentProgram;
   /** Runs in the thread's own time, before the instruction. A promise puts the thread, and only it, to sleep. */
   handler?(hit: Hit): HandlerResult | Promise<HandlerResult>;
   /** Runs when the probed function (the probed address must be its first instruction) has returned to its caller. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { isTrue, parseExpression, type Scope } from '../../src/probing/expression.js';
+import { isTrue, type Scope } from '../../src/probing/expression.js';
+import { parseExpression } from '../../src/probing/expression-parser.js';
 
 const FIELDS = new Map<string, bigint | string | undefined>([
   ['size', 100n],

@@ -45,6 +45,20 @@ describe('handlers', () => {
     expect(process.leader.readGpr(GPR.RAX)).toBe(1n);
   });
 
+  test('are called where `when` is true, and not where it cannot be evaluated', () => {
+    const host = new FakeHost();
+    const process = host.spawn(LOOP);
+    const [some, none] = [
+      probe(process, TEXT, 'continue', { when: RAX_IS_5 }),
+      probe(process, TEXT, 'continue', { when: UNREADABLE }),
+    ];
+    for (const u of [some, none]) host.engine.register(host.root, u);
+    host.run(process.leader, 40);
+    expect(process.leader.readGpr(GPR.RAX)).toBeGreaterThan(6n);
+    expect([some.hits.length, none.hits.length]).toEqual([1, 0]);
+    expect(host.engine.statistics.conditionErrors).toBeGreaterThan(6);
+  });
+
   test('registers that a handler sets are what the instruction finds', () => {
     const host = new FakeHost();
     const process = host.spawn('48ffc0');

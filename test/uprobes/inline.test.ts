@@ -9,6 +9,7 @@ import { METHODS, type Method } from '../../src/uprobes/arch.js';
 import type { EngineOptions } from '../../src/uprobes/core.js';
 import { Counter } from '../../src/uprobes/counter.js';
 import { isProbeError } from '../../src/uprobes/probe-error.js';
+import type { Hit } from '../../src/uprobes/uprobe.js';
 import { buildGuest, NOSTDLIB } from '../guests/build.js';
 import { finish, registers, start } from './real-machine.js';
 
@@ -76,6 +77,14 @@ function observed(
     if (i % 4 === 1) stop(vaddr, [bit(1), bit(2)], [print]);
     if (i % 5 === 2) stop(vaddr, [oddTop], [print]);
     if (i % 41 === 3) stop(vaddr, [bit(3)], []);
+    if (i % 11 === 6) {
+      const when = [bit(1), oddTop, quotient, impossible][i % 4] as AgentProgram;
+      const handler = ({ thread }: Hit): 'continue' => {
+        handled.push(`when ${i % 4} ${thread.tid} ${guest.machine.clock.retired} ${registers(thread)}`);
+        return 'continue';
+      };
+      engine.register(caller, { pid: process.pid, vaddr, when, handler, wantsProbe: () => true });
+    }
     if (i % 7 === 4) {
       engine.register(caller, {
         pid: process.pid,

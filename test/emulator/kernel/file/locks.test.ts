@@ -12,7 +12,19 @@ import { credentialsOf } from '../../../../src/emulator/kernel/root.js';
 import type { Process } from '../../../../src/emulator/process.js';
 import { type Program, runAll, type Scripted, type Step, scripted, sys, work } from '../scripted.js';
 
-const NR = { close: 3, pipe: 22, eventfd: 290, fork: 57, exit: 60, wait4: 61, fcntl: 72, flock: 73, alarm: 37, sigaction: 13, dup: 32 };
+const NR = {
+  close: 3,
+  pipe: 22,
+  eventfd: 290,
+  fork: 57,
+  exit: 60,
+  wait4: 61,
+  fcntl: 72,
+  flock: 73,
+  alarm: 37,
+  sigaction: 13,
+  dup: 32,
+};
 const F = { GETLK: 5, SETLK: 6, SETLKW: 7, OFD_SETLK: 37, OFD_SETLKW: 38 };
 const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 };
 /** struct flock for [start, start + length): read, write, unlock. */
