@@ -8,7 +8,6 @@
  */
 import { type MachineHooks, NO_HOOKS, type StopEvent } from '../emulator/hooks.js';
 import { AddressSpace } from '../emulator/memory/address-space.js';
-import type { BackingFile } from '../emulator/memory/backing-file.js';
 import type { MappingObserver } from '../emulator/memory/machine-memory.js';
 import type { ExitStatus, Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
@@ -21,21 +20,18 @@ import { createGuestMachine, type GuestMachine } from '../server/guest-machine.j
 import { guestFiles } from '../server/host-io.js';
 import { findProgram } from '../server/run.js';
 import { forwardSignals } from '../server/terminal-signals.js';
-import { hex } from '../types.js';
 import type { EngineOptions } from '../uprobes/core.js';
 import type { Caller, HostThread } from '../uprobes/port.js';
 import { isProbeError, type ProbeError, probeError } from '../uprobes/probe-error.js';
 import type { EngineReport } from '../uprobes/statistics.js';
-import type { FileProbe, HandlerResult, Hit, ProbeHandlers, Uprobe } from '../uprobes/uprobe.js';
-import { returnValue } from './arguments.js';
 import { conditionProgram } from './condition-program.js';
 import { type EventSpec, parseEventSpec } from './event-spec.js';
 import { EventTracer, type SeeEvent } from './event-tracer.js';
 import type { Expression } from './expression.js';
 import { fileReader, ModuleMap } from './module-map.js';
-import { isModule, type ProbePlace, parseProbeSpec } from './probe-spec.js';
+import { Placement } from './placement.js';
+import { type ProbePlace, parseProbeSpec } from './probe-spec.js';
 import { type ProbeOptions, type SessionHandlers, SessionProbe } from './session-probe.js';
-import { nameOf, type ProbeSite, sitesOf } from './sites.js';
 
 export interface SpawnOptions {
   /** The program's path, then its arguments. */
@@ -85,12 +81,8 @@ export interface TraceOptions extends ProbeOptions {
   readonly expressions?: readonly Expression[];
 }
 
-type FilePlace = Exclude<ProbePlace, { kind: 'address' }>;
-
 export class ProbeSession {
-  private readonly probes = new Set<SessionProbe>();
-  private readonly seenFiles = new Set<string>();
-  private readonly modules: ModuleMap;
+  private readonly placement: Placement;
   private readonly tracer: EventTracer;
   private status: ExitStatus | undefined;
   private stopping = false;
@@ -101,10 +93,11 @@ export class ProbeSession {
     private readonly bound: BoundEngine,
     private readonly process: Process,
     private readonly drive: Drive,
-    private readonly caller: Caller,
   ) {
-    this.modules = new ModuleMap(fileReader(guestFiles(guest.machine, '/')));
-    this.tracer = new EventTracer({ clock: guest.machine.clock, engine: bound.engine, modules: this.modules });
+    const { machine } = guest;
+    const modules = new ModuleMap(fileReader(guestFiles(machine, '/')));
+    this.placement = new Placement({ machine, bound, process, caller: everybody(bound), modules });
+    this.tracer = new EventTracer({ clock: machine.clock, engine: bound.engine, modules });
   }
 
   /** Starts the program; nothing of it has run. Throws SpawnError. */
@@ -141,7 +134,7 @@ export class ProbeSession {
     const process = guest.starter.start(request);
     if ('errno' in process)
       throw new SpawnError(process.errno, process.message ?? `${path}: ${errnoText(process.errno)}`);
-    const session = new ProbeSession(guest, bound, process, drive, everybody(bound));
+    const session = new ProbeSession(guest, bound, process, drive);
     session.install();
     return session;
   }
@@ -179,9 +172,12 @@ export class ProbeSession {
   ): SessionProbe | ProbeError {
     const place = typeof spec === 'string' ? parseProbeSpec(spec) : spec;
     if (typeof place === 'string') return probeError('EINVAL', place);
-    const probe = new SessionProbe(place, this.filtered(handlers, options), (which, sync) => this.drop(which, sync));
-    const error = this.put(probe, place, options);
-    if (error !== undefined) void this.drop(probe, false);
+    const { placement } = this;
+    const probe = new SessionProbe(place, this.filtered(handlers, options), (which, sync) =>
+      placement.drop(which, sync),
+    );
+    const error = placement.put(probe, place, options);
+    if (error !== undefined) void placement.drop(probe, false);
     return error ?? probe;
   }
 
@@ -329,127 +325,10 @@ export class ProbeSession {
       ...inner,
       mapped: (space, from, to) => {
         if (space instanceof AddressSpace) {
-          for (const { pages } of space.vmas.meeting(from, to)) this.sawFile(pages?.file);
+          for (const { pages } of space.vmas.meeting(from, to)) this.placement.sawFile(pages?.file);
         }
         inner.mapped(space, from, to);
       },
-    };
-  }
-
-  private sawFile(file: BackingFile | undefined): void {
-    if (file === undefined || this.seenFiles.has(file.key)) return;
-    this.seenFiles.add(file.key);
-    for (const probe of this.probes) if (probe.place.kind !== 'address') this.look(probe, probe.place, file);
-  }
-
-  private mappedFiles(): Iterable<BackingFile> {
-    const files = new Map<string, BackingFile>();
-    for (const { space } of this.guest.machine.processes.values()) {
-      if (!(space instanceof AddressSpace)) continue;
-      for (const { pages } of space.vmas.all()) if (pages?.file !== undefined) files.set(pages.file.key, pages.file);
-    }
-    for (const key of files.keys()) this.seenFiles.add(key);
-    return files.values();
-  }
-
-  // ---- places
-
-  private put(probe: SessionProbe, place: ProbePlace, { follow }: ProbeOptions): ProbeError | undefined {
-    if (place.kind === 'address') return this.atAddress(probe, place.address);
-    this.probes.add(probe);
-    for (const file of this.mappedFiles()) this.look(probe, place, file);
-    // The program is mapped: what it does not have now it will not have, unless it is a child that execs.
-    const isOwn = place.kind !== 'usdt' && place.module === undefined && follow !== true;
-    if (!isOwn || probe.sites.size > 0 || probe.refusals.length > 0) return undefined;
-    const why = probe.missing.get(this.program) ?? 'it is not mapped';
-    return probeError('EINVAL', `${why}${this.elsewhere(place)}`);
-  }
-
-  /** A library's function asked for without the library's name. */
-  private elsewhere(place: FilePlace): string {
-    if (place.kind !== 'symbol' || place.offset !== 0 || place.symbol.includes('.')) return '';
-    return `; of a library: LIBRARY:${place.symbol}, such as libc:${place.symbol}, or *:${place.symbol} for any`;
-  }
-
-  private atAddress(probe: SessionProbe, vaddr: number): ProbeError | undefined {
-    const site: ProbeSite = {
-      file: '',
-      offset: 0,
-      address: undefined,
-      name: hex(vaddr),
-      operands: undefined,
-      semaphore: undefined,
-      isResolver: false,
-    };
-    const uprobe: Uprobe = {
-      pid: this.process.pid,
-      vaddr,
-      ...bindSite(probe, site),
-      registrationCallback: refusedLater(probe, site),
-    };
-    const error = this.bound.engine.register(this.caller, uprobe);
-    if (error !== undefined && error.name !== 'EINPROGRESS') return error;
-    probe.sites.add(site);
-    probe.registered.add(uprobe);
-    return undefined;
-  }
-
-  private look(probe: SessionProbe, place: FilePlace, file: BackingFile): void {
-    if (!this.concerns(place, file)) return;
-    const sites = sitesOf(place, this.modules.module(file));
-    if (typeof sites === 'string') probe.missing.set(file.path, sites);
-    else for (const site of sites) this.atSite(probe, file, site);
-  }
-
-  private concerns({ kind, module }: FilePlace, { path }: BackingFile): boolean {
-    if (module !== undefined) return isModule(path, module);
-    return kind === 'usdt' || path === this.process.image.exe;
-  }
-
-  private atSite(probe: SessionProbe, file: BackingFile, site: ProbeSite): void {
-    const handlers = site.isResolver ? this.atResolver(probe) : bindSite(probe, site);
-    const fileProbe: FileProbe = {
-      file: { dev: file.device, ino: file.inode },
-      offset: site.offset,
-      fileSize: file.size(),
-      ...(site.semaphore === undefined ? {} : { refCounterOffset: site.semaphore }),
-      ...handlers,
-      registrationCallback: refusedLater(probe, site),
-    };
-    const error = this.bound.engine.registerFile(this.caller, fileProbe);
-    if (error !== undefined && error.name !== 'EINPROGRESS') {
-      probe.refusals.push({ site, error });
-      return;
-    }
-    if (!site.isResolver) probe.sites.add(site);
-    probe.registered.add(fileProbe);
-  }
-
-  /** The function is chosen when the program is loaded: what the choice returns is probed. */
-  private atResolver(probe: SessionProbe): ProbeHandlers {
-    return {
-      retHandler: (hit) => {
-        const { space } = this.bound.port.processes().find(({ pid }) => pid === hit.thread.process.pid) ?? {};
-        const address = Number(returnValue(hit));
-        const vma = space?.own.vmas.find(address);
-        const file = vma?.pages?.file;
-        if (vma === undefined || file === undefined) return;
-        const offset = address - vma.start + vma.offset;
-        if ([...probe.sites].some((site) => site.file === file.path && site.offset === offset)) return;
-        const module = this.modules.module(file);
-        const linked = module.elf?.addressOf(offset);
-        const name = (linked === undefined ? undefined : nameOf(module, linked)) ?? hex(address);
-        this.atSite(probe, file, {
-          file: file.path,
-          offset,
-          address: linked,
-          name,
-          operands: undefined,
-          semaphore: undefined,
-          isResolver: false,
-        });
-      },
-      wantsProbe: (thread) => probe.handlers.wantsProbe?.(thread) ?? true,
     };
   }
 
@@ -466,44 +345,6 @@ export class ProbeSession {
       wantsProbe: (thread) => own(thread) && wants(thread),
     };
   }
-
-  private async drop(probe: SessionProbe, sync: boolean): Promise<void> {
-    this.probes.delete(probe);
-    const { engine } = this.bound;
-    const registered = [...probe.registered];
-    probe.registered.clear();
-    if (sync) await Promise.all(registered.map((one) => engine.unregisterSync(one)));
-    else for (const one of registered) engine.unregister(one);
-  }
-}
-
-/** A handler has asked for the probe: it follows when the instruction of the handler's hit is over. */
-function refusedLater(probe: SessionProbe, site: ProbeSite): NonNullable<ProbeHandlers['registrationCallback']> {
-  return (_, outcome) => {
-    if (outcome !== undefined) probe.refusals.push({ site, error: outcome });
-  };
-}
-
-/** The probe's handlers at one of its places. */
-function bindSite(probe: SessionProbe, site: ProbeSite): ProbeHandlers {
-  const { handlers } = probe;
-  const { wantsProbe } = handlers;
-  const onEntry = (hit: Hit): HandlerResult | Promise<HandlerResult> => {
-    probe.count(site);
-    return handlers.handler?.(hit, site) ?? 'continue';
-  };
-  const onReturn = (hit: Hit): void | Promise<void> => {
-    if (handlers.handler === undefined) probe.count(site);
-    return handlers.retHandler?.(hit, site);
-  };
-  const onlyCounts = handlers.handler === undefined && handlers.retHandler === undefined;
-  return {
-    ...(onlyCounts ? { counter: probe.counterOf(site) } : {}),
-    ...(onlyCounts || handlers.when === undefined ? {} : { when: handlers.when }),
-    ...(handlers.handler === undefined ? {} : { handler: onEntry }),
-    ...(handlers.retHandler === undefined ? {} : { retHandler: onReturn }),
-    ...(wantsProbe === undefined ? {} : { wantsProbe: (thread) => wantsProbe(thread) }),
-  };
 }
 
 /** The session owns its machine: it may probe everything in it. */
