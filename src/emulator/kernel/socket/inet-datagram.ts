@@ -13,6 +13,8 @@ import { type Incoming, READABLE, type Sending, Socket, WRITABLE } from './socke
 const IPV6_V6ONLY = 26;
 /** 65535 bytes less the headers. */
 const LONGEST = 65_507;
+/** Where a socket is connected at the host that its program connected to port 0, as getaddrinfo(3) does to learn its own address: discard. */
+const ANY_PORT = 9;
 
 export class InetDatagram extends Socket {
   /** The host's; made when it is first needed, because options count before. */
@@ -20,7 +22,11 @@ export class InetDatagram extends Socket {
   /** A bind or connect is under way at the host. */
   private begun = false;
   private isBound = false;
+  /** Its address is one that the program asked for. */
+  private keepsAddress = false;
+  /** With port 0 it has no peer that has a name, and what is sent is lost. */
   private remote: InetAddress | undefined;
+  private hasPort = true;
 
   constructor(
     machine: Machine,
@@ -66,6 +72,7 @@ export class InetDatagram extends Socket {
     const wanted = parseInet(this.inet, address);
     if (typeof wanted === 'number') return wanted;
     if (this.isBound) return -EINVAL;
+    this.keepsAddress = true;
     this.host.bindDatagrams(this.open(), wanted);
     return this.begin();
   }
@@ -85,21 +92,29 @@ export class InetDatagram extends Socket {
       return -progress.errno;
     }
     this.isBound = true;
-    this.remote = progress.remote;
+    this.remote = progress.remote && { ...progress.remote, port: this.hasPort ? progress.remote.port : 0 };
     if (this.options.number(SOL_SOCKET, SO.BROADCAST) !== 0) this.optionChanged(SOL_SOCKET, SO.BROADCAST);
     return 0;
   }
 
   connect(_context: SyscallContext, address: Uint8Array): IoResult {
     if (familyOfAddress(address) === AF.UNSPEC) {
-      if (this.remote !== undefined) this.host.connectDatagrams(this.open(), undefined);
-      this.remote = undefined;
+      this.disconnect();
       return 0;
     }
     const wanted = parseInet(this.inet, address);
     if (typeof wanted === 'number') return wanted;
-    this.host.connectDatagrams(this.open(), loopbackFor(wanted));
+    this.hasPort = wanted.port !== 0;
+    const port = this.hasPort ? wanted.port : ANY_PORT;
+    this.host.connectDatagrams(this.open(), { ...loopbackFor(wanted), port });
     return this.begin();
+  }
+
+  private disconnect(): void {
+    if (this.remote === undefined) return;
+    this.remote = undefined;
+    if (this.keepsAddress || this.available > 0) this.host.connectDatagrams(this.open(), undefined);
+    else this.drop();
   }
 
   override resumeConnect(): IoResult {
@@ -112,7 +127,7 @@ export class InetDatagram extends Socket {
   }
 
   peerName(): Uint8Array | number {
-    return this.remote === undefined ? -ENOTCONN : inetAddress(this.inet, this.remote);
+    return this.remote === undefined || this.remote.port === 0 ? -ENOTCONN : inetAddress(this.inet, this.remote);
   }
 
   override takeError(): number {
@@ -137,6 +152,7 @@ export class InetDatagram extends Socket {
     const isBroadcast = to?.bytes.length === 4 && to.bytes.every((byte) => byte === 255);
     if (isBroadcast && this.options.number(SOL_SOCKET, SO.BROADCAST) === 0) return -EACCES;
     const { remote } = this;
+    if (to === undefined && remote?.port === 0) return from.length;
     if (to === undefined || remote === undefined) {
       return this.host.sendDatagram(this.open(), from, to === undefined ? undefined : loopbackFor(to));
     }

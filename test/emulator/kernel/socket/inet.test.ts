@@ -270,6 +270,22 @@ test('datagrams go both ways, between guests and to themselves', async () => {
   expect(seen).toEqual([0, 5, 5, [16, 'pin'], 0, 4, 1, 4, -EAGAIN, 0, true, 0, -EDESTADDRREQ]);
 });
 
+test('port 0 connects datagrams to nobody, and tells the own address, which goes with the connection', async () => {
+  const seen = await online(function* (g, log) {
+    yield sys(NR.socket, INET, DGRAM, 0);
+    log(yield sys(NR.connect, 0, ...loopback(g, 0)));
+    log((yield* ownPort(g, 0)) > 0);
+    log(g.space.readU32(OUT + 12) === g.space.readU32(ADDRESS + 4));
+    log(yield sys(NR.getpeername, 0, OUT + 8, OUT));
+    log(yield sys(NR.write, 0, IN_DATA, 1));
+    bytes(g, ADDRESS, 0, 0);
+    log(yield sys(NR.connect, 0, ADDRESS, 16));
+    log(yield* ownPort(g, 0));
+    log(g.space.readU32(OUT + 12));
+  });
+  expect(seen).toEqual([0, true, true, -ENOTCONN, 1, 0, 0, 0]);
+});
+
 test('without a network there is no such socket', async () => {
   const seen = await online(
     function* (_g, log) {
