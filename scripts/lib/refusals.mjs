@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { elfFunctions, ProbeSession } from '../../dist/uprobes-api.js';
+import { ProbeSession } from '../../dist/uprobes-api.js';
+import { functionsOf } from './functions.mjs';
 import { holdMapped, KernelProbes } from './tracefs.mjs';
 
 /** Name and bytes. */
@@ -48,7 +49,7 @@ export async function compareRefusals({ folder, say }) {
   const slots = ZOO.map(({ bytes }) => `.balign ${SLOT}, 0x90\n.byte ${bytes.match(/../g).map((byte) => `0x${byte}`).join(',')}`);
   writeFileSync(source, `.text\n.globl _start\n.type _start,@function\n_start: mov $60, %eax\nsyscall\n.globl zoo\n.type zoo,@function\n.balign ${SLOT}, 0x90\nzoo:\n${slots.join('\n')}\n.balign ${SLOT}, 0x90\n`);
   execFileSync('gcc', ['-nostdlib', '-static', '-no-pie', '-o', program, source]);
-  const zoo = elfFunctions(readFileSync(program)).get('zoo');
+  const zoo = functionsOf(program).get('zoo');
   const verdicts = ZOO.map((insn, i) => ({ ...insn, offset: zoo.offset + SLOT * i, address: zoo.address + SLOT * i }));
   await askKernel(verdicts, program, folder);
   for (const strict of [false, true]) askSidestep(verdicts, program, strict);

@@ -1,6 +1,6 @@
 /**
  * Breakpoints on code, Z0 and Z1: both are STOP consumers of the probe engine, which evaluates their conditions and runs their commands beside the
- * program, so a hit that is not to be reported costs no packet.
+ * program, so a hit that is not to be reported costs no packet. Z1 is allowed where nothing is mapped, as an address in a debug register is.
  */
 import type { Process } from '../emulator/process.js';
 import type { Thread } from '../emulator/thread.js';
@@ -29,7 +29,8 @@ export class CodePoints {
     if (request.address >= BigInt(TASK_SIZE)) return rejected(EFAULT, 'no program can have this address');
     this.remove(process, request);
     const { conditions, commands } = request;
-    const probe = this.sites.plantStop(process, Number(request.address), { conditions, commands });
+    const waits = request.kind === 'hardware';
+    const probe = this.sites.plantStop(process, Number(request.address), { conditions, commands, waits });
     if ('errno' in probe) return probe;
     this.points.set(keyOf(request), { request, space: process.space.id, probe });
     return undefined;

@@ -48,8 +48,8 @@ function hooksOf(port: UprobesPort, engine: UprobeEngine): ProbeHooks {
     return { withdraw: () => engine.clearBreakpoint(probe) };
   };
   return {
-    plantStop(process, address, { conditions, commands }) {
-      return planted(engine.setBreakpoint({ process: port.process(process), address, conditions, commands }));
+    plantStop(process, address, probe) {
+      return planted(engine.setBreakpoint({ process: port.process(process), address, ...probe }));
     },
     plantCollector(process, address, { unless, collect }) {
       return planted(

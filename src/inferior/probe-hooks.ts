@@ -14,6 +14,8 @@ export interface PlantedProbe {
 export interface StopProbe {
   readonly conditions: readonly AgentProgram[];
   readonly commands: readonly AgentProgram[];
+  /** Until something is mapped at the address. */
+  readonly waits: boolean;
 }
 
 export interface Collector {

@@ -46,6 +46,8 @@ export class Core {
   readonly registrations = new WeakMap<Uprobe | FileProbe, Registration>();
   /** Of file probes: looked at for every new mapping. */
   readonly fileProbes = new Set<Registration>();
+  /** Breakpoints at addresses where nothing is mapped. */
+  readonly waiting = new Set<Registration>();
   readonly statistics = noStatistics();
   /** Probepoints with an inline hook in place. */
   readonly hooks = new Set<Probepoint>();
@@ -198,6 +200,7 @@ export class Core {
     registration.action = undefined;
     if (probe !== undefined) this.registrations.delete(probe);
     this.fileProbes.delete(registration);
+    this.waiting.delete(registration);
     if (registration.inflight === 0) for (const tell of registration.drained.splice(0)) tell();
   }
 }

@@ -6,7 +6,7 @@ import { threadJoined, threadsLeft, updateHook } from './inline-hook.js';
 import type { HostProcess, HostSpace, HostThread, HostVma } from './port.js';
 import { isProbeError } from './probe-error.js';
 import type { Probepoint } from './probepoint.js';
-import { place } from './register.js';
+import { place, placeWaiting } from './register.js';
 import { type ConsumerRecord, probeOf } from './registration.js';
 import { forgetReturns, inheritReturns } from './return-probe.js';
 import { countUp } from './semaphore.js';
@@ -66,6 +66,7 @@ export function cloned(core: Core, parent: HostThread, child: HostThread): void 
 export function execed(core: Core, thread: HostThread): void {
   // Hosts need not report the other threads, which exec has ended.
   forgetTasks(core, thread.process);
+  forgetWaiting(core, thread.process);
   for (const record of recordsOf(core, thread.process)) {
     if (record.probepoint.uproc.space !== thread.process.space) depart(core, record, 'exec');
   }
@@ -80,6 +81,7 @@ export function threadExited(core: Core, thread: HostThread): void {
 
 export function processExited(core: Core, process: HostProcess): void {
   forgetTasks(core, process);
+  forgetWaiting(core, process);
   for (const record of recordsOf(core, process)) depart(core, record, 'exit');
   threadsLeft(core);
 }
@@ -98,6 +100,12 @@ function forgetTasks(core: Core, process: HostProcess): void {
   for (const task of [...core.tasks.values()]) {
     if (task.thread.process === process) forgetTask(core, task.thread);
   }
+}
+
+/** Addresses of another program mean nothing. */
+function forgetWaiting(core: Core, process: HostProcess): void {
+  for (const registration of core.waiting)
+    if (registration.waitsAt?.process === process) core.forgetClient(registration);
 }
 
 /** What the thread was in the middle of is over; what resolves later finds it dead. */
@@ -149,6 +157,10 @@ export function depart(core: Core, record: ConsumerRecord, why: Departure): void
   const { registration } = record;
   core.removeConsumer(record);
   const { action } = registration;
+  if (why === 'unmap' && action !== undefined && registration.waitsAt !== undefined) {
+    core.waiting.add(registration);
+    return;
+  }
   if (action === undefined || action.kind === 'file' || registration.records.size > 0) return;
   const probe = probeOf(action);
   core.forgetClient(registration);
@@ -159,6 +171,7 @@ export function depart(core: Core, record: ConsumerRecord, why: Departure): void
 
 export function mapped(core: Core, process: HostProcess, vma: HostVma): void {
   placeFileProbes(core, process, vma);
+  if (core.waiting.size > 0) placeWaiting(core, process, vma);
   const uproc = core.uprocs.get(process.space);
   for (const probepoint of [...(uproc?.uncounted ?? [])]) countUp(probepoint);
 }

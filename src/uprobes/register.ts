@@ -1,7 +1,8 @@
 /** Registration and unregistration. The order of the checks decides the errno. */
+import { log } from '../log.js';
 import { hex, vaddr } from '../types.js';
 import type { Core } from './core.js';
-import type { Caller, HostProcess } from './port.js';
+import type { Caller, HostProcess, HostVma } from './port.js';
 import { isProbeError, type ProbeError, probeError } from './probe-error.js';
 import type { Probepoint } from './probepoint.js';
 import { ConsumerRecord, type ProbeAction, probeOf, Registration } from './registration.js';
@@ -148,16 +149,31 @@ function attach(
 // ---- a debugger's breakpoints and tracepoints
 
 export function registerStop(core: Core, request: StopRequest): Registration | ProbeError {
-  const { process, address, conditions, commands } = request;
+  const { process, address, conditions, commands, waits = false } = request;
   const action: ProbeAction =
     commands.length > 0 ? { kind: 'commands', conditions, commands } : { kind: 'stop', conditions };
-  return placeAnywhere(core, process, address, action);
+  const registration = new Registration(action, undefined);
+  if (waits) registration.waitsAt = { process, address };
+  return placeAnywhere(core, process, address, registration) ?? registration;
+}
+
+/** Something is mapped: breakpoints that have waited for it. */
+export function placeWaiting(core: Core, process: HostProcess, { start, end }: HostVma): void {
+  for (const registration of [...core.waiting]) {
+    const { waitsAt } = registration;
+    if (waitsAt?.process !== process || waitsAt.address < start || waitsAt.address >= end) continue;
+    core.waiting.delete(registration);
+    const error = placeAnywhere(core, process, waitsAt.address, registration);
+    if (error !== undefined)
+      log.warn({ address: hex(waitsAt.address), ...error }, 'a breakpoint that has waited is lost');
+  }
 }
 
 export function registerCollector(core: Core, request: CollectRequest): Registration | ProbeError {
   const { process, address, unless } = request;
   const action: ProbeAction = { kind: 'collect', unless, collect: (thread) => request.collect(thread) };
-  return placeAnywhere(core, process, address, action);
+  const registration = new Registration(action, undefined);
+  return placeAnywhere(core, process, address, registration) ?? registration;
 }
 
 /** On any mapped byte, executable or not: gdb calls functions with a breakpoint on the stack as the return address. */
@@ -165,17 +181,18 @@ function placeAnywhere(
   core: Core,
   process: HostProcess,
   address: number,
-  action: ProbeAction,
-): Registration | ProbeError {
+  registration: Registration,
+): ProbeError | undefined {
   const { space, alive, pid } = process;
   if (!alive) return probeError('ESRCH', `process ${pid} has ended`);
   if (space.inXolHole(address)) return probeError('EINVAL', `${hex(address)} is in the area of XOL slots`);
   const bytes = core.readInsn(space, address);
+  if (bytes.length === 0 && registration.waitsAt !== undefined) {
+    core.waiting.add(registration);
+    return undefined;
+  }
   if (bytes.length === 0) return probeError('EIO', `nothing is mapped at ${hex(address)}`);
-  const registration = new Registration(action, undefined);
-  return (
-    limits(core, process, address) ?? attach(core, registration, process, address, bytes, undefined) ?? registration
-  );
+  return limits(core, process, address) ?? attach(core, registration, process, address, bytes, undefined);
 }
 
 // ---- unregistration

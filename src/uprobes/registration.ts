@@ -26,6 +26,11 @@ export type ProbeAction =
 /** Order in a hit: one that both traces and stops has its record before the stop is reported. Within a rank: order of registration. */
 const RANK: Record<ProbeAction['kind'], number> = { collect: 0, uprobe: 1, file: 1, commands: 2, stop: 3 };
 
+export interface WaitingPlace {
+  readonly process: HostProcess;
+  readonly address: number;
+}
+
 /** From register to unregister; the client's object is in it only as long. */
 export class Registration {
   /** undefined: unregistered. Nothing of the client's may be touched any more. */
@@ -36,6 +41,8 @@ export class Registration {
   readonly records = new Set<ConsumerRecord>();
   /** Handler calls that have not returned or resolved. */
   inflight = 0;
+  /** A breakpoint that may wait until its address is mapped. */
+  waitsAt: WaitingPlace | undefined;
   /** Whom to tell when none is left. */
   readonly drained: (() => void)[] = [];
   /** What the filter said, so that it is asked once for each thread. */

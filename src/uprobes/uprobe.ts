@@ -91,6 +91,8 @@ export interface StopRequest {
   readonly conditions: readonly AgentProgram[];
   /** Instead of stopping: run these and go on. */
   readonly commands: readonly AgentProgram[];
+  /** Where nothing is mapped it is no error: the breakpoint waits until something is, as one in a debug register does. */
+  readonly waits?: boolean;
 }
 
 /** A tracepoint's collector. `stop`: show the thread to the debugger. */

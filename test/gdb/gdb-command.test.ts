@@ -136,3 +136,10 @@ test('monitor uprobes tells of breakpoints that gdb has taken out at the stop', 
     /^0x[0-9a-f]+ of \d+: push %rbp \(not executed yet\): 1 hits, 0 false, \d+ ns each; withdrawn$/m,
   );
 });
+
+test('a hardware breakpoint may be where nothing is mapped, a software breakpoint may not', () => {
+  const { stdout, stderr } = gdb([...BATCH, '-ex', 'hbreak *0x10', '-ex', 'continue', '--', listener], 'joe\n');
+  expect(stdout).toContain('exited');
+  expect(stderr).not.toContain('Cannot insert');
+  expect(gdb([...BATCH, '-ex', 'break *0x10', '-ex', 'continue', '--', listener]).stderr).toContain('Cannot insert');
+});

@@ -363,6 +363,37 @@ describe("the debugger's breakpoints", () => {
     expect(host.engine.statistics.conditionsFalse).toBeGreaterThan(5000);
   });
 
+  test('one that waits is in force whenever something is mapped there', () => {
+    const host = new FakeHost();
+    const process = host.spawn(LOOP);
+    const later = TEXT + 0x10_0000;
+    const request = { process, address: later, conditions: [], commands: [] };
+    expect(host.engine.setBreakpoint(request)).toMatchObject({ name: 'EIO' });
+    const set = host.engine.setBreakpoint({ ...request, waits: true });
+    if (isProbeError(set)) throw new Error(set.reason);
+    for (let i = 0; i < 2; i++) {
+      const mapping = host.map(process, later, hexBytes('90 90'));
+      process.leader.ip = later;
+      expect(host.run(process.leader)).toBe('stop');
+      process.leader.ip = TEXT;
+      host.unmap(process, mapping);
+    }
+    host.engine.clearBreakpoint(set);
+    host.map(process, later, hexBytes('90 90'));
+    process.leader.ip = later;
+    expect(host.run(process.leader)).toBe('fuel');
+  });
+
+  test('one that waits is forgotten when its program is', () => {
+    const host = new FakeHost();
+    const process = host.spawn(LOOP);
+    const request = { process, address: TEXT + 0x10_0000, conditions: [], commands: [], waits: true };
+    host.engine.setBreakpoint(request);
+    host.exec(process.leader, LOOP);
+    host.map(process, request.address, hexBytes('90'));
+    expect(host.engine.report().probepoints).toEqual([]);
+  });
+
   test('a condition stops when it holds, and the thread stands at the breakpoint with nothing done', () => {
     const host = new FakeHost();
     const process = host.spawn(LOOP);
