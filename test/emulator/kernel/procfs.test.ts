@@ -7,10 +7,11 @@ import { openFile, openHow } from '../../../src/emulator/kernel/file/open.js';
 import { O, type OpenFile } from '../../../src/emulator/kernel/file/open-file.js';
 import { AT, locateText } from '../../../src/emulator/kernel/file/path-walk.js';
 import { Pipe, PipeEnd } from '../../../src/emulator/kernel/file/pipe.js';
-import { mapLine } from '../../../src/emulator/kernel/procfs/memory-map.js';
+import { mapLine, smaps, smapsRollup } from '../../../src/emulator/kernel/procfs/memory-map.js';
 import { credentialsOf } from '../../../src/emulator/kernel/root.js';
 import { VMA, type Vma } from '../../../src/emulator/memory/vma.js';
 import type { Process } from '../../../src/emulator/process.js';
+import { fixture, RW } from '../memory/fixture.js';
 import { type Scripted, scripted, sys, work } from './scripted.js';
 
 const NR_CLONE = 56;
@@ -131,6 +132,25 @@ test('the machine is the guest’s: one processor, its memory, its name, its tim
   expect(text(from, '/proc/version')).toMatch(/^Linux version 6\.1\.0-sidestep /);
   expect(text(from, '/sys/devices/system/cpu/online')).toBe('0\n');
   expect(text(from, '/proc/sys/vm/overcommit_memory')).toBe(host('/proc/sys/vm/overcommit_memory').replace(/\d/, '0'));
+});
+
+test('smaps_rollup sums smaps up', () => {
+  const space = fixture().space();
+  for (const at of [0x40_0000, 0x60_0000]) {
+    space.mappings.map({ at, length: 0x3000, prot: RW });
+    space.writeU32(at, 1);
+  }
+  space.writeU32(0x60_1000, 1);
+  const total = (shown: string, name: string): number =>
+    [...shown.matchAll(new RegExp(`^${name}: +(\\d+) kB$`, 'gm'))].reduce((sum, [, kB]) => sum + Number(kB), 0);
+  for (const name of ['Rss', 'Private_Dirty', 'Anonymous']) {
+    expect([total(smapsRollup(space), name), total(smaps(space), name)]).toEqual([12, 12]);
+  }
+  expect(smapsRollup(space)).toMatch(/^00400000-00603000 ---p 00000000 00:00 0 +\[rollup\]\nRss: /);
+});
+
+test('vmstat is made of numbers', () => {
+  expect(text(guest(), '/proc/vmstat')).toMatch(/^(\w+ \d+\n)+$/);
 });
 
 test('random numbers of /proc come from the seed', () => {

@@ -66,6 +66,21 @@ export function kernelStat(machine: Machine): string {
   return `${rows.join('\n')}\n`;
 }
 
+/** Nothing is swapped, and what is read and written is the host's. */
+export function vmstat(machine: Machine): string {
+  const processes = [...machine.processes.values()];
+  const rows: readonly (readonly [string, number])[] = [
+    ['nr_free_pages', Math.floor(machine.freeMemory() / 4096)],
+    ['pgpgin', 0],
+    ['pgpgout', 0],
+    ['pswpin', 0],
+    ['pswpout', 0],
+    ['pgfault', processes.reduce((sum, { minorFaults }) => sum + minorFaults, 0)],
+    ['pgmajfault', 0],
+  ];
+  return rows.map(([name, count]) => `${name} ${count}\n`).join('');
+}
+
 /** Seconds since the start, and of these the idle ones. */
 export function uptime({ clock }: Machine): string {
   const seconds = (ns: number): string => (Math.floor(ns / (NS_PER_SECOND / 100)) / 100).toFixed(2);

@@ -57,14 +57,29 @@ export function smaps(space: AddressSpace): string {
     .join('');
 }
 
-function smapRows(space: AddressSpace, vma: Vma): string {
+/** All mappings as one, from the first to the last. */
+export function smapsRollup(space: AddressSpace): string {
+  const vmas = space.vmas.all();
+  const [first, last] = [vmas[0], vmas.at(-1)];
+  if (first === undefined || last === undefined) return '';
+  const range = `${hex(first.start, 8)}-${hex(last.end, 8)} ---p 00000000 00:00 0 `;
+  const sums = new Map<string, number>();
+  for (const vma of vmas) for (const [name, bytes] of usage(space, vma)) sums.set(name, (sums.get(name) ?? 0) + bytes);
+  return `${range.padEnd(NAME_COLUMN)} [rollup]\n${shownRows([...sums])}`;
+}
+
+type Row = readonly [name: string, bytes: number];
+
+function shownRows(rows: readonly Row[]): string {
+  return rows.map(([name, bytes]) => `${`${name}:`.padEnd(16)}${kilobytes(bytes)}\n`).join('');
+}
+
+/** The rows that /proc/PID/smaps_rollup sums up. */
+function usage(space: AddressSpace, vma: Vma): readonly Row[] {
   const resident = space.residentOf(vma);
   const anonymous = anonymousBytes(space, vma);
   const isShared = !isPrivate(vma);
-  const rows: readonly (readonly [string, number])[] = [
-    ['Size', vma.end - vma.start],
-    ['KernelPageSize', PAGE],
-    ['MMUPageSize', PAGE],
+  return [
     ['Rss', resident],
     ['Pss', resident],
     ['Pss_Dirty', anonymous],
@@ -84,8 +99,15 @@ function smapRows(space: AddressSpace, vma: Vma): string {
     ['SwapPss', 0],
     ['Locked', vma.flags & VMA.LOCKED ? resident : 0],
   ];
-  const counts = rows.map(([name, bytes]) => `${`${name}:`.padEnd(16)}${kilobytes(bytes)}\n`).join('');
-  return `${counts}THPeligible:    0\nVmFlags: ${vmFlags(vma)}\n`;
+}
+
+function smapRows(space: AddressSpace, vma: Vma): string {
+  const sizes: readonly Row[] = [
+    ['Size', vma.end - vma.start],
+    ['KernelPageSize', PAGE],
+    ['MMUPageSize', PAGE],
+  ];
+  return `${shownRows([...sizes, ...usage(space, vma)])}THPeligible:    0\nVmFlags: ${vmFlags(vma)}\n`;
 }
 
 /** Bytes that are the process's own: all of anonymous memory, and the copies that a private mapping of a file has made. A core file holds them. */

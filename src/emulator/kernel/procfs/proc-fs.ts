@@ -4,7 +4,7 @@ import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
 import { ENOENT } from '../errno.js';
 import { type DirectoryNode, SyntheticFileSystem, type SyntheticNode } from '../file/synthetic-fs.js';
-import { cpuinfo, filesystems, kernelStat, loadavg, meminfo, uptime, version } from './machine-facts.js';
+import { cpuinfo, filesystems, kernelStat, loadavg, meminfo, uptime, version, vmstat } from './machine-facts.js';
 import { processNode, selfLink } from './process-node.js';
 import type { Task } from './process-status.js';
 import { sysctl } from './sysctl.js';
@@ -28,6 +28,7 @@ const ENTRIES: Readonly<Record<string, Entry>> = {
   sys: sysctl,
   'thread-self': (machine, viewer) => selfLink(`${viewer.pid}/task/${machine.currentTid(viewer)}`),
   uptime: (machine) => text(() => uptime(machine)),
+  vmstat: (machine) => text(() => vmstat(machine)),
   version: () => text(version),
 };
 

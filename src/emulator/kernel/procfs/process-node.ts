@@ -11,7 +11,7 @@ import { O, type OpenFile } from '../file/open-file.js';
 import { S } from '../file/stat.js';
 import type { DirectoryNode, LinkNode, SyntheticNode, TextNode } from '../file/synthetic-fs.js';
 import { mayInspect } from '../identity-checks.js';
-import { maps, smaps, spaceOf, statm } from './memory-map.js';
+import { maps, smaps, smapsRollup, spaceOf, statm } from './memory-map.js';
 import { mountinfo, mounts } from './mount-list.js';
 import { ProcessMemory } from './process-memory.js';
 import { limits, stat, status, type Task } from './process-status.js';
@@ -211,6 +211,7 @@ const COMMON: Readonly<Record<string, Entry>> = {
   root: (looked) => placeLink(looked, looked.process.fs.root),
   sessionid: () => text(() => UNSET_ID),
   smaps: (looked) => secret(looked.viewer, looked.process, () => ofSpace(looked, smaps), 0o444),
+  smaps_rollup: (looked) => secret(looked.viewer, looked.process, () => ofSpace(looked, smapsRollup), 0o444),
   stat: (looked) => text(() => stat(looked.machine, looked)),
   statm: (looked) => text(() => ofSpace(looked, statm) || '0 0 0 0 0 0 0\n'),
   status: (looked) => text(() => status(looked.machine, looked)),
