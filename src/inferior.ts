@@ -20,7 +20,7 @@ import { type LaunchSettings, ProgramLauncher, type ProgramStarter, type Startup
 import { DebuggerMemory, regionAround } from './inferior/memory-regions.js';
 import { osData } from './inferior/os-data.js';
 import type { ProbeHooks } from './inferior/probe-hooks.js';
-import { readRegister, writeRegister } from './inferior/registers.js';
+import { readRegister, readRegisters, writeRegister } from './inferior/registers.js';
 import { readSigInfo, SignalRules, writeSigInfo } from './inferior/signals.js';
 import { threadLocalAddress } from './inferior/thread-local.js';
 import { TraceSites } from './inferior/tracing.js';
@@ -232,6 +232,11 @@ export class Inferior implements Target {
   readRegister(id: ThreadId, row: RegisterRow, into: Uint8Array): boolean {
     const thread = this.debugged.thread(id);
     return thread !== undefined && readRegister(this.machine, thread, row, into);
+  }
+
+  readRegisters(id: ThreadId): Uint8Array | undefined {
+    const thread = this.debugged.thread(id);
+    return thread && readRegisters(this.machine, thread, this.rows);
   }
 
   writeRegister(id: ThreadId, row: RegisterRow, bytes: Uint8Array): boolean {

@@ -36,8 +36,58 @@ export function readRegister({ execution }: Machine, { cpu }: Thread, row: Regis
   const bytes = row.bits / 8;
   if (row.slot !== undefined) into.set(cpu.bytes(row.slot, bytes));
   else if (row.name === 'eflags') writeU32(into, execution.getFlags(cpu));
-  else readX87(cpu, row, into);
+  else readX87(fpuImage(cpu), row, into);
   return true;
+}
+
+/** Where each row of a set lies in a block of all of them, and how it gets there. */
+interface Layout {
+  /** By 32-bit word of the block: the word of the CPU struct that it is; -1: computed. */
+  readonly words: Int32Array;
+  readonly computed: readonly { readonly row: RegisterRow; readonly into: Uint8Array }[];
+  /** What `readRegisters` fills. */
+  readonly block: Int32Array;
+  readonly bytes: Uint8Array;
+}
+
+const layouts = new WeakMap<readonly RegisterRow[], Layout>();
+
+function layoutOf(rows: readonly RegisterRow[]): Layout {
+  const known = layouts.get(rows);
+  if (known !== undefined) return known;
+  const size = rows.reduce((sum, { bits }) => sum + bits / 8, 0);
+  const block = new Int32Array(Math.ceil(size / 4));
+  const bytes = new Uint8Array(block.buffer, 0, size);
+  const words = new Int32Array(block.length).fill(-1);
+  const computed: { row: RegisterRow; into: Uint8Array }[] = [];
+  let at = 0;
+  for (const row of rows) {
+    const length = row.bits / 8;
+    if (row.slot === undefined) computed.push({ row, into: bytes.subarray(at, at + length) });
+    else if (at % 4 !== 0) throw new Error(`register ${row.name} is not aligned`);
+    else for (let i = 0; i < length; i += 4) words[(at + i) / 4] = (row.slot + i) / 4;
+    at += length;
+  }
+  const made = { words, computed, block, bytes };
+  layouts.set(rows, made);
+  return made;
+}
+
+/** All registers of a set, one after another. Hot: tracepoints that collect $regs. The bytes are valid until the next call. */
+export function readRegisters({ execution }: Machine, { cpu }: Thread, rows: readonly RegisterRow[]): Uint8Array {
+  const { words, computed, block, bytes } = layoutOf(rows);
+  const { i32 } = cpu.physical;
+  const base = cpu.base / 4;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    if (word >= 0) block[i] = i32[base + word] as number;
+  }
+  const image = fpuImage(cpu);
+  for (const { row, into } of computed) {
+    if (row.name === 'eflags') writeU32(into, execution.getFlags(cpu));
+    else readX87(image, row, into);
+  }
+  return bytes;
 }
 
 /**
@@ -58,14 +108,15 @@ export function writeRegister({ execution }: Machine, { cpu }: Thread, row: Regi
   return true;
 }
 
+const fpu = new DataView(new ArrayBuffer(FXSAVE_BYTES));
+
+/** Valid until the next call. */
 function fpuImage(cpu: CpuState): DataView {
-  const image = new DataView(new ArrayBuffer(FXSAVE_BYTES));
-  fxsave(cpu, image);
-  return image;
+  fxsave(cpu, fpu);
+  return fpu;
 }
 
-function readX87(cpu: CpuState, { name }: RegisterRow, into: Uint8Array): void {
-  const image = fpuImage(cpu);
+function readX87(image: DataView, { name }: RegisterRow, into: Uint8Array): void {
   const field = X87_FIELDS[name];
   if (name.startsWith('st')) into.set(stackRegister(image, Number(name.slice(2))));
   else if (name === 'ftag') writeU32(into, fullTags(image));
@@ -128,5 +179,5 @@ function readU64(bytes: Uint8Array): bigint {
 }
 
 function writeU32(into: Uint8Array, value: number): void {
-  new DataView(into.buffer, into.byteOffset, into.length).setUint32(0, value >>> 0, true);
+  for (let i = 0; i < 4; i++) into[i] = value >>> (8 * i);
 }

@@ -19,6 +19,8 @@ export interface DebugServerOptions {
   readonly session: SessionSettings;
   /** A line for stderr. */
   announce(line: string): void;
+  /** A piece of the programs has run, and may have ended in a stop. */
+  beforeReport(): void;
   /** The listener says again where it listens. */
   reopen(): void;
   /** A debugged program is over. */
@@ -57,6 +59,7 @@ export class DebugServer implements ListenerHost {
   async serve(): Promise<number> {
     while (this.status === undefined) {
       const progress = this.drive.piece((limit) => this.inferior.run(limit));
+      this.options.beforeReport();
       if (progress.kind === 'report') this.report();
       else if (progress.kind === 'exited' && this.leaving) this.status = 0;
       else await this.drive.pause(progress);

@@ -15,6 +15,7 @@ import { errnoText } from './errno-text.js';
 import { createGuestMachine, type GuestMachine } from './guest-machine.js';
 import { guestFiles } from './host-io.js';
 import { mapsOf, monitorCommands } from './monitor.js';
+import { PrintedText } from './printed-text.js';
 import { forwardSignals } from './terminal-signals.js';
 import { writeAll } from './write-all.js';
 
@@ -62,16 +63,19 @@ async function begin(options: ServeOptions, tell: Tell, surroundings: ServeSurro
   const { announce = tell, ended } = surroundings;
   const guest = createGuestMachine(options.machine, surroundings.descriptors ?? descriptorsFor(address, tell));
   const drive = new Drive(guest, options.machine);
-  const inferior: Inferior = createInferior(guest, options, announce, (text) => {
+  const printed = new PrintedText((text) => {
     writeAll(address.kind === 'stdio' ? STDERR : STDOUT, text);
     server.print(text);
   });
+  guest.machine.host.streams.beforeWrite = () => printed.flush();
+  const inferior: Inferior = createInferior(guest, options, announce, (text) => printed.add(text));
   let listener: Listener | undefined;
   const server: DebugServer = new DebugServer(inferior, drive, {
     once: options.once,
     multi: options.multi,
     session: sessionSettings(guest, inferior, options, tell),
     announce,
+    beforeReport: () => printed.flush(),
     reopen: () => listener?.announce(),
     ended: (event) => {
       if (event.pid === inferior.started) ended?.(event);

@@ -41,6 +41,24 @@ test('a base machine has no upper halves of vectors, one with AVX has', () => {
   expect(registerSet(true)).toEqual(REGISTERS);
 });
 
+test('all of them at once are what each of them is', () => {
+  const { inferior, main, write } = stopped();
+  write('eflags', u32(0x8d5));
+  write('rdi', u64(0x1122_3344_5566_7788n));
+  write('xmm3', Buffer.from('00112233445566778899aabbccddeeff', 'hex'));
+  write('fstat', u32(5 << 11));
+  write('ftag', u32(0xfff3));
+  write('st0', Buffer.from('0102030405060788ff3f', 'hex'));
+  write('mxcsr', u32(0x1fa0));
+  const each = inferior.registers().map((row) => {
+    const bytes = Buffer.alloc(row.bits / 8);
+    inferior.readRegister(main, row, bytes);
+    return bytes;
+  });
+  expect(Buffer.from(inferior.readRegisters(main) ?? [])).toEqual(Buffer.concat(each));
+  expect(Buffer.concat(each).toString('hex')).toContain('8877665544332211');
+});
+
 test('every register can be written back as it was read, and is the same afterwards', () => {
   const { inferior, main } = stopped();
   const before = inferior.registers().map((row) => {

@@ -87,6 +87,16 @@ export class FakeTarget implements Target {
     return true;
   }
 
+  readRegisters(thread: ThreadId): Uint8Array {
+    return Buffer.concat(
+      this.rows.map((row) => {
+        const value = new Uint8Array(row.bits / 8);
+        this.readRegister(thread, row, value);
+        return value;
+      }),
+    );
+  }
+
   writeRegister({ tid }: ThreadId, row: RegisterRow, bytes: Uint8Array): boolean {
     if (this.unavailable.has(row.name)) return false;
     const values = this.values.get(tid) ?? new Map<number, Uint8Array>();

@@ -59,6 +59,7 @@ async function start(program: Program, { once = false, multi = false, fastSleep 
     multi,
     session: {},
     announce: (line) => void lines.push(line),
+    beforeReport: () => undefined,
     reopen: () => listener?.announce(),
   });
   listener = await listen({ kind: 'tcp', host: '127.0.0.1', port: 0 }, server, { once });

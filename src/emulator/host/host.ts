@@ -105,6 +105,8 @@ export interface WindowSize {
 
 /** The three descriptors that the server inherited. */
 export interface HostStreams {
+  /** Called before anything of the guest's is written: text of the server's own that came earlier goes out first. */
+  beforeWrite?: (() => void) | undefined;
   kind(fd: number): StreamKind;
   stat(fd: number): FileStat | number;
   /** Bytes, 0 at the end, -errno; 'pending': nothing is there yet, an event tells when to ask again. */

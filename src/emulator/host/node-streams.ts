@@ -21,6 +21,7 @@ const SHARED_FLAGS = 0o2003;
 const NEVER_OPEN = 0x7fff_ffff;
 
 export class NodeStreams implements HostStreams {
+  beforeWrite: (() => void) | undefined;
   private readonly inputs = new Map<number, InputStream>();
   private readonly kinds: readonly StreamKind[];
   private readonly pauseWord = new Int32Array(new SharedArrayBuffer(4));
@@ -60,6 +61,7 @@ export class NodeStreams implements HostStreams {
 
   /** Another process may have made the descriptor non-blocking: then it is tried again until it takes everything. */
   write(fd: number, from: Uint8Array): number {
+    this.beforeWrite?.();
     let done = 0;
     while (done < from.length) {
       const written = attempt(() => fs.writeSync(this.host(fd), from, done, from.length - done, null));
@@ -96,6 +98,7 @@ export class NodeStreams implements HostStreams {
   }
 
   pwrite(fd: number, from: Uint8Array, at: number): number {
+    this.beforeWrite?.();
     return attempt(() => fs.writeSync(this.host(fd), from, 0, from.length, at));
   }
 

@@ -26,8 +26,10 @@ const OFFSET = {
 const TOP_SHIFT = 11;
 const TOP_BITS = 7 << TOP_SHIFT;
 
-function copy(to: DataView, at: number, from: Uint8Array): void {
-  new Uint8Array(to.buffer, to.byteOffset + at, from.length).set(from);
+/** An even number of bytes of the CPU struct. Without a view of them: signal frames and trace frames have 26 such pieces each. */
+function copy(to: DataView, at: number, { physical, base }: CpuState, slot: number, length: number): void {
+  const from = physical.view;
+  for (let i = 0; i < length; i += 2) to.setUint16(at + i, from.getUint16(base + slot + i, true), true);
 }
 
 /** Writes the image; bytes from 416 on (reserved, and left to software) stay as they are. */
@@ -37,14 +39,14 @@ export function fxsave(cpu: CpuState, image: DataView): void {
   image.setUint16(OFFSET.FSW, (cpu.int(SLOT.FSW) & ~TOP_BITS) | (top << TOP_SHIFT), true);
   image.setUint16(OFFSET.FTW, cpu.int(SLOT.FTAG) & 0xff, true);
   image.setUint16(OFFSET.FOP, cpu.int(SLOT.FOP), true);
-  copy(image, OFFSET.FIP, cpu.bytes(SLOT.FIP, 8));
-  copy(image, OFFSET.FDP, cpu.bytes(SLOT.FDP, 8));
+  copy(image, OFFSET.FIP, cpu, SLOT.FIP, 8);
+  copy(image, OFFSET.FDP, cpu, SLOT.FDP, 8);
   image.setUint32(OFFSET.MXCSR, cpu.int(SLOT.MXCSR), true);
   image.setUint32(OFFSET.MXCSR_MASK, MXCSR_MASK, true);
   for (let i = 0; i < 8; i++) {
-    copy(image, OFFSET.ST + 16 * i, cpu.bytes(SLOT.X87 + 16 * ((top + i) & 7), 10));
+    copy(image, OFFSET.ST + 16 * i, cpu, SLOT.X87 + 16 * ((top + i) & 7), 10);
   }
-  for (let i = 0; i < 16; i++) copy(image, OFFSET.XMM + 16 * i, cpu.bytes(SLOT.VECTOR + 32 * i, 16));
+  for (let i = 0; i < 16; i++) copy(image, OFFSET.XMM + 16 * i, cpu, SLOT.VECTOR + 32 * i, 16);
 }
 
 /** Loads the image; false when MXCSR has reserved bits set (FXRSTOR would raise #GP), then nothing has changed. */
@@ -114,7 +116,7 @@ function saveExtended(cpu: CpuState, image: DataView): void {
   for (let i = 0; i < 16; i++) {
     const half = highHalf(cpu, i);
     if (half.some((byte) => byte !== 0)) used |= FEATURES.AVX;
-    copy(image, YMM_HIGH + 16 * i, half);
+    copy(image, YMM_HIGH + 16 * i, cpu, SLOT.VECTOR + 32 * i + 16, 16);
   }
   image.setUint32(SW.MAGIC1, MAGIC1, true);
   image.setUint32(SW.EXTENDED_SIZE, STATE_BYTES + MAGIC2_BYTES, true);

@@ -45,14 +45,11 @@ export class FrameBuilder {
   registers(): void {
     if (this.hasRegisters) return;
     this.hasRegisters = true;
-    const rows = this.target.registers(this.thread.pid);
-    const block = Buffer.alloc(1 + registersSize(rows));
+    const values = this.target.readRegisters(this.thread);
+    if (values === undefined) return;
+    const block = Buffer.allocUnsafe(1 + values.length);
     block[0] = R;
-    let at = 1;
-    for (const row of rows) {
-      this.target.readRegister(this.thread, row, block.subarray(at, at + row.bits / 8));
-      at += row.bits / 8;
-    }
+    block.set(values, 1);
     this.push(block);
   }
 
@@ -89,7 +86,9 @@ export class FrameBuilder {
   }
 
   finish(tracepoint: number, address: bigint): TraceFrame {
-    return { tracepoint, address, blocks: Buffer.concat(this.blocks) };
+    const [first] = this.blocks;
+    const blocks = this.blocks.length === 1 && first !== undefined ? first : Buffer.concat(this.blocks);
+    return { tracepoint, address, blocks };
   }
 }
 
