@@ -5,7 +5,7 @@
 import type { CpuState } from '../emulator/cpu-state.js';
 import type { Machine } from '../emulator/machine.js';
 import type { Thread } from '../emulator/thread.js';
-import { FXSAVE_BYTES, fxrstor, fxsave } from '../emulator/x86/fpu-image.js';
+import { FXSAVE_BYTES, fxrstor, fxsave, saveX87 } from '../emulator/x86/fpu-image.js';
 import { type RegisterRow, registerNamed } from '../register-set.js';
 import { TASK_SIZE } from '../types.js';
 
@@ -36,7 +36,7 @@ export function readRegister({ execution }: Machine, { cpu }: Thread, row: Regis
   const bytes = row.bits / 8;
   if (row.slot !== undefined) into.set(cpu.bytes(row.slot, bytes));
   else if (row.name === 'eflags') writeU32(into, execution.getFlags(cpu));
-  else readX87(fpuImage(cpu), row, into);
+  else readX87(x87Image(cpu), row, into);
   return true;
 }
 
@@ -82,7 +82,7 @@ export function readRegisters({ execution }: Machine, { cpu }: Thread, rows: rea
     const word = words[i] as number;
     if (word >= 0) block[i] = i32[base + word] as number;
   }
-  const image = fpuImage(cpu);
+  const image = x87Image(cpu);
   for (const { row, into } of computed) {
     if (row.name === 'eflags') writeU32(into, execution.getFlags(cpu));
     else readX87(image, row, into);
@@ -110,23 +110,26 @@ export function writeRegister({ execution }: Machine, { cpu }: Thread, row: Regi
 
 const fpu = new DataView(new ArrayBuffer(FXSAVE_BYTES));
 
-/** Valid until the next call. */
-function fpuImage(cpu: CpuState): DataView {
-  fxsave(cpu, fpu);
+/** For reading: without the vector registers. Valid until the next call. */
+function x87Image(cpu: CpuState): DataView {
+  saveX87(cpu, fpu);
   return fpu;
 }
 
 function readX87(image: DataView, { name }: RegisterRow, into: Uint8Array): void {
   const field = X87_FIELDS[name];
-  if (name.startsWith('st')) into.set(stackRegister(image, Number(name.slice(2))));
-  else if (name === 'ftag') writeU32(into, fullTags(image));
+  if (name.startsWith('st')) {
+    const from = ST_AT + ST_BYTES * Number(name.slice(2));
+    for (let i = 0; i < into.length; i++) into[i] = image.getUint8(from + i);
+  } else if (name === 'ftag') writeU32(into, fullTags(image));
   else if (field !== undefined) {
     writeU32(into, (field.wide ? image.getUint32(field.at, true) : image.getUint16(field.at, true)) & field.mask);
   } else throw new Error(`no way to read register ${name}`);
 }
 
 function writeX87(cpu: CpuState, { name }: RegisterRow, bytes: Uint8Array): boolean {
-  const image = fpuImage(cpu);
+  const image = fpu;
+  fxsave(cpu, image);
   const field = X87_FIELDS[name];
   if (name.startsWith('st')) stackRegister(image, Number(name.slice(2))).set(bytes);
   else if (name === 'ftag') image.setUint8(TAG_AT, usedRegisters(readU32(bytes)));

@@ -34,6 +34,12 @@ function copy(to: DataView, at: number, { physical, base }: CpuState, slot: numb
 
 /** Writes the image; bytes from 416 on (reserved, and left to software) stay as they are. */
 export function fxsave(cpu: CpuState, image: DataView): void {
+  saveX87(cpu, image);
+  for (let i = 0; i < 16; i++) copy(image, OFFSET.XMM + 16 * i, cpu, SLOT.VECTOR + 32 * i, 16);
+}
+
+/** The part before the vector registers. */
+export function saveX87(cpu: CpuState, image: DataView): void {
   const top = cpu.int(SLOT.FTOP) & 7;
   image.setUint16(OFFSET.FCW, cpu.int(SLOT.FCW), true);
   image.setUint16(OFFSET.FSW, (cpu.int(SLOT.FSW) & ~TOP_BITS) | (top << TOP_SHIFT), true);
@@ -46,7 +52,6 @@ export function fxsave(cpu: CpuState, image: DataView): void {
   for (let i = 0; i < 8; i++) {
     copy(image, OFFSET.ST + 16 * i, cpu, SLOT.X87 + 16 * ((top + i) & 7), 10);
   }
-  for (let i = 0; i < 16; i++) copy(image, OFFSET.XMM + 16 * i, cpu, SLOT.VECTOR + 32 * i, 16);
 }
 
 /** Loads the image; false when MXCSR has reserved bits set (FXRSTOR would raise #GP), then nothing has changed. */

@@ -223,8 +223,7 @@ export class TraceRecorder {
 
   private record(thread: ThreadId, tracepoint: Tracepoint, actions: readonly TraceAction[]): void {
     const builder = new FrameBuilder(this.host.target, thread, this.buffer.size);
-    const machine = this.machine(thread, builder);
-    const problem = this.collect(actions, builder, machine);
+    const problem = this.collect(thread, actions, builder);
     const frame = builder.finish(tracepoint.number, tracepoint.address);
     tracepoint.usage += frame.blocks.length;
     if (builder.full || !this.buffer.add(frame)) this.stop({ kind: 'tfull' });
@@ -232,10 +231,16 @@ export class TraceRecorder {
   }
 
   /** Says why an action failed. */
-  private collect(actions: readonly TraceAction[], builder: FrameBuilder, machine: AgentMachine): string | undefined {
+  private collect(thread: ThreadId, actions: readonly TraceAction[], builder: FrameBuilder): string | undefined {
+    // Made when it is needed: many tracepoints collect registers and nothing else.
+    let machine: AgentMachine | undefined;
     for (const action of actions) {
-      if (action.kind === 'registers') builder.registers();
-      else if (action.kind === 'memory') this.collectMemory(action, builder, machine);
+      if (action.kind === 'registers') {
+        builder.registers();
+        continue;
+      }
+      machine ??= this.machine(thread, builder);
+      if (action.kind === 'memory') this.collectMemory(action, builder, machine);
       else {
         const problem = runExpression(action.program, machine);
         if (problem !== undefined) return problem;
