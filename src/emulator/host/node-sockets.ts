@@ -2,12 +2,14 @@
 import type { EventQueue } from './event-queue.js';
 import { Handles } from './handles.js';
 import type { NodeFiles } from './node-files.js';
+import { hostInterfaces } from './node-interfaces.js';
 import { NetConnection, NetListener } from './node-net.js';
 import { TcpConnection, TcpListener } from './node-tcp.js';
 import { UdpSocket } from './node-udp.js';
 import { UnixConnection, UnixListener } from './node-unix.js';
 import {
   type Datagram,
+  type HostInterface,
   type HostSockets,
   type InetAddress,
   type Progress,
@@ -31,6 +33,10 @@ export class NodeSockets implements HostSockets {
     private readonly events: EventQueue,
     private readonly files: NodeFiles,
   ) {}
+
+  interfaces(): readonly HostInterface[] {
+    return hostInterfaces();
+  }
 
   /** Things tell of themselves by their handle, which they therefore need first. */
   private make(create: (tell: () => void) => Open): number {

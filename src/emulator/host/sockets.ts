@@ -38,7 +38,18 @@ export function socketSource(handle: number): HostSource {
   return `socket ${handle}`;
 }
 
+/** A network interface of the host with its addresses. */
+export interface HostInterface {
+  readonly name: string;
+  readonly isLoopback: boolean;
+  readonly hardwareAddress: readonly number[];
+  /** 4 or 16 bytes each, and how many of their bits name the network. */
+  readonly addresses: readonly { readonly bytes: Uint8Array; readonly prefix: number }[];
+}
+
 export interface HostSockets {
+  /** What the addresses that sockets can have belong to. */
+  interfaces(): readonly HostInterface[];
   /** Begins to listen at an address: port 0 chooses one. */
   listen(address: InetAddress, ipv6Only: boolean): number;
   /** Listens at once where a node for a socket is (HostFiles.mknod), which becomes one of the host and another inode: a handle or -errno. */

@@ -1,6 +1,6 @@
 /** Numbers of the socket calls (linux/socket.h, asm-generic/socket.h). */
 
-export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10 } as const;
+export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, INET6: 10, NETLINK: 16 } as const;
 export const SOCK = {
   STREAM: 1,
   DGRAM: 2,

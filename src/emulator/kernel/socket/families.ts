@@ -5,6 +5,7 @@ import { AF, IPPROTO, SOCK } from './constants.js';
 import type { InetDomain } from './inet-address.js';
 import { InetDatagram } from './inet-datagram.js';
 import { InetStream } from './inet-stream.js';
+import { NetlinkSocket } from './netlink.js';
 import type { Socket } from './socket.js';
 import { UnixDatagram } from './unix-datagram.js';
 import { UnixStream } from './unix-stream.js';
@@ -45,8 +46,18 @@ function inet(domain: InetDomain): Family {
   };
 }
 
+const NETLINK_ROUTE = 0;
+
+const netlink: Family = {
+  create({ machine }, type, protocol, flags) {
+    if (type !== SOCK.RAW && type !== SOCK.DGRAM) return -ESOCKTNOSUPPORT;
+    return protocol === NETLINK_ROUTE ? new NetlinkSocket(machine, flags, type, protocol) : -EPROTONOSUPPORT;
+  },
+};
+
 export const FAMILIES: ReadonlyMap<number, Family> = new Map([
   [AF.UNIX, unix],
   [AF.INET, inet(AF.INET)],
   [AF.INET6, inet(AF.INET6)],
+  [AF.NETLINK, netlink],
 ]);

@@ -11,6 +11,7 @@ import type { FileStat } from '../file/stat.js';
 import type { SyscallContext } from '../syscall-table.js';
 import type { WaitKey } from '../wait.js';
 import { type Ancillary, type PeerCredentials, releaseFiles } from './ancillary.js';
+import { interfaceIoctl } from './interfaces.js';
 import { SocketOptions } from './options.js';
 
 export const READABLE = POLL.IN | POLL.RDNORM;
@@ -142,7 +143,11 @@ export abstract class Socket extends OpenFile {
 
   override ioctl(context: SyscallContext, request: number, argument: number): number {
     const answer = this.ioctlAnswer(request);
-    if (answer === undefined) return super.ioctl(context, request, argument) as number;
+    if (answer === undefined) {
+      return (
+        interfaceIoctl(context, request, argument, this.domain) ?? (super.ioctl(context, request, argument) as number)
+      );
+    }
     if (answer < 0) return answer;
     return context.memory.writeU32(argument, answer) ? 0 : -EFAULT;
   }
