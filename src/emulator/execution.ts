@@ -148,12 +148,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     this.code = code;
     if (fuel > 1 && this.untilLong <= 0) this.tiering.compileWaiting();
     if (this.arch.stepsItself(cpu)) return this.stepItself(cpu, code);
-    if (within !== undefined) this.enter(code, within);
-    let next = fuel === 1 ? this.single(cpu, code) : this.begin(cpu, code);
-    while (typeof next === 'number') {
-      next = cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.serve(cpu, code, this.runtime.run(cpu.base, next));
-    }
-    if (within !== undefined) this.enter(code, undefined);
+    const next = within === undefined ? this.loop(cpu, code, fuel) : this.loopWithin(cpu, code, fuel, within);
     if (next === FUEL_EXIT) this.endedAt = cpu.rip;
     if (this.untilLong > 0) {
       this.untilLong -= fuel - cpu.int(STATE.FUEL);
@@ -162,6 +157,23 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     this.compiled += cpu.num(STATE.RETIRED_COMPILED);
     cpu.setNum(STATE.RETIRED_COMPILED, 0);
     return next;
+  }
+
+  private loop(cpu: CpuState, code: SpaceCode, fuel: number): Exit {
+    let next = fuel === 1 ? this.single(cpu, code) : this.begin(cpu, code);
+    while (typeof next === 'number') {
+      next = cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.serve(cpu, code, this.runtime.run(cpu.base, next));
+    }
+    return next;
+  }
+
+  private loopWithin(cpu: CpuState, code: SpaceCode, fuel: number, within: IpRange): Exit {
+    this.enter(code, within);
+    try {
+      return this.loop(cpu, code, fuel);
+    } finally {
+      this.enter(code, undefined);
+    }
   }
 
   /** Guest code of the present run asks about a hit. Code that is void by now may go on no further than its instruction. */
@@ -233,6 +245,8 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
         return cpu.int(STATE.FUEL) === 0 ? FUEL_EXIT : this.interpret(cpu, code);
       case EXIT.HOT:
         this.tiering.hot(code, cpu.rip);
+        // Regions that have been made now may lead out of the range.
+        if (this.within !== undefined) code.forgetJumps();
         return cpu.int(STATE.EXIT_INFO) + RECORD_BYTES;
       case EXIT.PASSED:
         return this.original(cpu, code, code.space.hookAt(cpu.rip));
@@ -280,18 +294,23 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
     code.forgetJumps();
   }
 
-  /** Regions lead anywhere and are left alone. What is probed, or ends outside, is executed one by one. */
+  /** Regions that lead outside are left alone. What is probed, or ends outside, is executed one by one. */
   private provideWithin(cpu: CpuState, code: SpaceCode, { start, end }: IpRange): Next {
     const ip = cpu.rip;
     if (ip < start || ip >= end) return FUEL_EXIT;
+    const region = code.findRegion(ip);
+    if (region?.ranges.every((one) => one.ip >= start && one.end <= end && one.hooks.length === 0)) {
+      code.enterRegion(ip, region);
+      return 0;
+    }
     const block = this.blockAt(cpu, code, false);
     if ('kind' in block) return block;
     if (block.end > end || block.hooks.length > 0) {
       const exit = this.one(cpu, code, this.single(cpu, code));
       return exit === FUEL_EXIT ? 0 : exit;
     }
-    code.setJump(block.ip, 0, block.start);
-    return block.start;
+    code.setJump(block.ip, 0, block.code);
+    return block.code;
   }
 
   /** Compiled code cannot go on at ip: the interpreter does, to the end of the block at least. */

@@ -6,6 +6,23 @@ import { CODE, type CodeOutcome, type CodeRequest, DATA, runCode as runIn, STACK
 /** mov $n,%ecx; 1: add %rcx,%rax; dec %ecx; jnz 1b */
 const SUM_LOOP = (n: number): number[] => [0xb9, n, 0, 0, 0, 0x48, 0x01, 0xc8, 0xff, 0xc9, 0x75, 0xf9];
 
+test('a loop that is run within a range is compiled, and ends where single steps leave it', () => {
+  // mov $2000,%ecx; 1: add %rcx,%rax; dec %ecx; jnz 1b; add $2,%rbx; xor %ebx,%eax
+  const code = [0xb9, 0xd0, 7, 0, 0, 0x48, 0x01, 0xc8, 0xff, 0xc9, 0x75, 0xf9, 0x48, 0x83, 0xc3, 2, 0x31, 0xd8];
+  let compiled = 0;
+  for (const length of [10, 12, 16, 18]) {
+    const request = { code, tier: 'auto', within: { start: CODE, end: CODE + length } } as const;
+    const stepped = runIn({ ...request, slice: 1 });
+    for (const slice of [1_000_000, 300, 7]) {
+      const atOnce = runIn({ ...request, slice });
+      expect(atOnce.registers()).toEqual(stepped.registers());
+      expect([atOnce.exit, atOnce.retired]).toEqual([stepped.exit, stepped.retired]);
+      compiled += atOnce.compiled;
+    }
+  }
+  expect(compiled).toBeGreaterThan(2000);
+});
+
 describe.each(['interp', 'compile'] as const)('%s', (tier) => {
   const runCode = (request: CodeRequest): CodeOutcome => runIn({ ...request, tier });
 
