@@ -27,20 +27,13 @@ function byProcess(events) {
 
 const count = (events, name) => events.filter((event) => event.name === name).length;
 
-/** Calls that may differ, of a hundred, in a program that lists directories. */
-const FEW = 1;
-
-/**
- * Prints; the number of differences that are not explained. `lists`: the program lists directories, whose names sidestep gives in alphabetical order: what
- * it does with them comes in another order, and its arenas fill up at another time.
- */
-export function compareCalls({ program, probes, lists = false }, { kernel, sidestep }, say) {
+/** Prints; the number of differences. */
+export function compareCalls({ program, probes }, { kernel, sidestep }, say) {
   say(`\n${program}: ${kernel.events.length} events in ${byProcess(kernel.events).length} processes`);
   let differences = 0;
   for (const { name } of probes) {
     const counts = [count(kernel.events, name), count(sidestep.events, name)];
-    const far = Math.abs(counts[0] - counts[1]) * 100 > FEW * counts[0];
-    if (counts[0] !== counts[1] && (!lists || far)) differences++;
+    if (counts[0] !== counts[1]) differences++;
     say(`  ${name.padEnd(12)} kernel ${String(counts[0]).padStart(7)}  sidestep ${String(counts[1]).padStart(7)}`);
   }
   const [theirs, ours] = [byProcess(kernel.events), byProcess(sidestep.events)];
@@ -48,10 +41,6 @@ export function compareCalls({ program, probes, lists = false }, { kernel, sides
     const [expected, found] = [theirs[i] ?? [], ours[i] ?? []].map((events) => normalised(events, probes));
     const at = expected.findIndex((event, n) => event !== found[n]);
     if (at < 0 && expected.length === found.length) continue;
-    if (lists) {
-      say(`  process ${i}: the same up to event ${at} of ${expected.length}, where a directory is listed`);
-      continue;
-    }
     differences++;
     const n = at < 0 ? expected.length : at;
     say(`  process ${i}: event ${n} of ${expected.length}/${found.length} differs`);

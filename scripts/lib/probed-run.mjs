@@ -1,9 +1,9 @@
-// The same probes under sidestep: reads a plan on stdin, runs its program, writes the events to the file that the plan names. A process of its own,
+// The same probes under sidestep: reads the plan that its argument names, runs its program, writes the events to the file that the plan names. A process of its own,
 // because the program prints to its stdout.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { GPR, isProbeError, ProbeSession } from '../../dist/uprobes-api.js';
 
-const { argv, environment, directory, probes, machine, to } = JSON.parse(readFileSync(0, 'utf8'));
+const { argv, environment, directory, probes, machine, to } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const session = ProbeSession.spawn({
   argv,
   directory,
