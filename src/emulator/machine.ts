@@ -64,8 +64,8 @@ export interface MachineConfig {
 export interface FrameSource {
   alloc(): number | undefined;
   release(frame: number): void;
-  /** How many can still be had. */
-  readonly free: number;
+  /** How many a program is told that it can have. */
+  readonly available: number;
 }
 
 export interface MachineParts {
@@ -242,9 +242,9 @@ export class Machine {
     return running !== undefined && threads.has(running.tid) ? running.tid : (pid as number as Tid);
   }
 
-  /** Bytes of guest memory that nobody uses. */
+  /** Bytes of guest memory that programs can still have. */
   freeMemory(): number {
-    return this.frames.free * FRAME_BYTES;
+    return this.frames.available * FRAME_BYTES;
   }
 
   newCpu(): CpuState | undefined {

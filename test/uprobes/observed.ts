@@ -47,6 +47,8 @@ export function unprobed(argv: readonly string[], options: Partial<MachineOption
   const trace: string[] = [];
   const executed = new Set<number>();
   const inFiles = new Map<string, FilePlace>();
+  /** Other programs have other files at the same addresses. */
+  const seen = new Map<string, Set<number>>();
   const { execution } = machine;
   const run = execution.run.bind(execution);
   /** Where each thread was latest. */
@@ -57,10 +59,14 @@ export function unprobed(argv: readonly string[], options: Partial<MachineOption
     const view = program.port.thread(thread);
     if (last.get(view.tid) !== view.ip || !isRepeating(view)) trace.push(line(view));
     last.set(view.tid, view.ip);
-    if (!executed.has(view.ip)) {
+    const image = `${view.tid} ${thread.process.image.exe}`;
+    const known = seen.get(image) ?? new Set<number>();
+    seen.set(image, known);
+    if (!known.has(view.ip)) {
       const { file, start = 0, offset = 0 } = view.process.space.vma(view.ip) ?? {};
       const at = view.ip - start + offset;
       if (file !== undefined) inFiles.set(`${file.dev} ${file.ino} ${at}`, { file, offset: at });
+      known.add(view.ip);
     }
     executed.add(view.ip);
     if (trace.length > LONGEST) throw new Error(`${argv} is too long`);

@@ -16,6 +16,9 @@ export class FramePool implements FrameSource {
   /** Frames that were used and are free, last freed on top. */
   private readonly recycled: Uint32Array;
   private recycledCount = 0;
+  /** 1: the frame is no program's but holds what a file can bring again, or what probes need. */
+  private readonly aside: Uint8Array;
+  private asideCount = 0;
   /** Frames from here on have never been used: they are zero, and cost the host nothing yet. */
   private fresh: number;
   /** First frame of the lowest area. */
@@ -28,6 +31,7 @@ export class FramePool implements FrameSource {
     const end = physical.size / FRAME_BYTES;
     this.users = new Uint32Array(end);
     this.recycled = new Uint32Array(end);
+    this.aside = new Uint8Array(end);
     this.fresh = FRAMES_BASE / FRAME_BYTES;
     this.areasBegin = end;
   }
@@ -37,30 +41,42 @@ export class FramePool implements FrameSource {
     return this.recycledCount + this.areasBegin - this.fresh;
   }
 
+  /**
+   * How many a program is told that it can have: what is cached of files can be had again, and it shall not see what probes use. So this does not depend on
+   * who else has looked at its files.
+   */
+  get available(): number {
+    return this.free + this.asideCount;
+  }
+
   /** How many there are in all, areas included. */
   get total(): number {
     return this.users.length - FRAMES_BASE / FRAME_BYTES;
   }
 
-  /** A frame full of zeros with one user; undefined when there is none left. */
-  alloc(): number | undefined {
+  /** A frame full of zeros with one user; undefined when there is none left. `aside`: see `available`. */
+  alloc(aside = false): number | undefined {
     const recycled = this.recycledCount > 0;
-    const frame = this.take();
+    const frame = this.take(aside);
     if (frame !== undefined && recycled) this.physical.u8.fill(0, frame * FRAME_BYTES, (frame + 1) * FRAME_BYTES);
     return frame;
   }
 
   /** A frame with one user that is about to be overwritten as a whole: whatever was in it is still there. */
-  take(): number | undefined {
+  take(aside = false): number | undefined {
     if (this.free === 0 && !this.reclaim()) return undefined;
     const frame = this.recycledCount > 0 ? (this.recycled[--this.recycledCount] as number) : this.fresh++;
     this.users[frame] = 1;
+    if (aside) {
+      this.aside[frame] = 1;
+      this.asideCount++;
+    }
     return frame;
   }
 
   /** A frame with one user that holds the bytes of another. */
-  copy(from: number): number | undefined {
-    const frame = this.take();
+  copy(from: number, aside = false): number | undefined {
+    const frame = this.take(aside);
     if (frame === undefined) return undefined;
     this.physical.u8.copyWithin(frame * FRAME_BYTES, from * FRAME_BYTES, (from + 1) * FRAME_BYTES);
     return frame;
@@ -81,6 +97,8 @@ export class FramePool implements FrameSource {
     if (left < 0) throw new Error(`frame ${frame} is free`);
     this.users[frame] = left;
     if (left > 0) return false;
+    this.asideCount -= this.aside[frame] as number;
+    this.aside[frame] = 0;
     this.recycled[this.recycledCount++] = frame;
     return true;
   }

@@ -380,7 +380,7 @@ export function scripted(
       maxProcesses: 64, maxMemory: 1 << 30, hostname: 'guest', ...config,
     }, // biome-ignore format: a table
     physical,
-    frames: { alloc: () => frame++, release: () => undefined, free: 100 },
+    frames: { alloc: () => frame++, release: () => undefined, available: 100 },
     execution,
     abi: linuxX86Abi(execution),
     loader: { load: (request) => load(request) },
