@@ -9,6 +9,8 @@ import { Pace } from './pace.js';
 
 /** A timer of Node is up to a millisecond late, more on a busy machine; what is later than this is lost. */
 const MOST_LATE_NS = 10 * NS_PER_MS;
+/** Of so many times that everybody slept, one lets the event loop look at sockets and signals before anybody runs again. */
+const IDLES_IN_A_TURN = 32;
 
 export interface DriveOptions {
   /** Sleeping takes no time of the host. */
@@ -22,6 +24,8 @@ export class Drive {
   private woken = false;
   /** ns that timers of the host came late: the next sleeps are shorter by as much. */
   private late = 0;
+  /** Times that everybody slept. */
+  private idles = 0;
 
   constructor(
     private readonly guest: { readonly machine: Machine },
@@ -40,7 +44,7 @@ export class Drive {
 
   /** What comes between two pieces. */
   async pause(progress: Progress | { readonly kind: 'limit' }): Promise<void> {
-    if (progress.kind === 'idle') await this.sleep(progress.deadline);
+    if (progress.kind === 'idle') await this.idle(progress.deadline);
     else if (progress.kind === 'held' || progress.kind === 'exited') await this.rest();
     else await new Promise((resolve) => setImmediate(resolve));
     this.woken = false;
@@ -65,6 +69,13 @@ export class Drive {
     });
     this.awaken = undefined;
     clearInterval(alive);
+  }
+
+  /** A probe's handler that only waits for what is settled already has its thread back before a timer is made; now and then the event loop has its turn. */
+  private async idle(deadline: number | undefined): Promise<void> {
+    if (++this.idles % IDLES_IN_A_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    else await undefined;
+    if (!this.woken) await this.sleep(deadline);
   }
 
   /** Everybody sleeps; the clock then shows that the time has passed. */

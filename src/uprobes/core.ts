@@ -42,6 +42,7 @@ export const DEFAULT_OPTIONS: EngineOptions = {
 export class Core {
   readonly uprocs = new Map<HostSpace, UProc>();
   readonly tasks = new Map<HostThread, UTask>();
+  private latest: UTask | undefined;
   /** By the client's object; it does not keep the object alive. */
   readonly registrations = new WeakMap<Uprobe | FileProbe, Registration>();
   /** Of file probes: looked at for every new mapping. */
@@ -74,12 +75,15 @@ export class Core {
     return found;
   }
 
+  /** Asked at every hit, mostly of the same thread. */
   task(thread: HostThread): UTask {
+    if (this.latest?.thread === thread && !this.latest.dead) return this.latest;
     let found = this.tasks.get(thread);
     if (found === undefined) {
       found = new UTask(thread);
       this.tasks.set(thread, found);
     }
+    this.latest = found;
     return found;
   }
 

@@ -57,7 +57,8 @@ function tryMethod(
 }
 
 function leaveToHost(core: Core, task: UTask, probepoint: Probepoint): 'original' {
-  count(core, probepoint, 'hook');
+  core.statistics.executed.hook++;
+  probepoint.tally.method = 'hook';
   finish(task);
   return 'original';
 }
@@ -171,8 +172,9 @@ function translateOut(
 function markUnfinished(core: Core, task: UTask, probepoint: Probepoint, repeats: boolean): void {
   if (probepoint.state !== 'set') return;
   const { thread } = task;
-  const phase = repeats ? 'repeat' : 'execute';
-  task.mark({ probepoint, sp: thread.sp, phase, counters: core.arch.repeatState(thread) });
+  const mark = { probepoint, sp: thread.sp };
+  if (repeats) task.mark({ ...mark, phase: 'repeat', counters: core.arch.repeatState(thread) });
+  else task.mark({ ...mark, phase: 'execute' });
 }
 
 // ---- XOL
@@ -197,8 +199,7 @@ function waitForSlot(core: Core, task: UTask, probepoint: Probepoint, area: XolA
     const slot = area.take(vaddr, 'step');
     if (slot === undefined) throw new Error('a freed XOL slot cannot be taken');
     if (probepoint.state === 'set') {
-      const counters = core.arch.repeatState(thread);
-      task.mark({ probepoint, sp: thread.sp, phase: 'execute', counters, slot });
+      task.mark({ probepoint, sp: thread.sp, phase: 'execute', slot });
     } else {
       uproc.release(slot);
     }

@@ -111,12 +111,12 @@ function countHit(core: Core, probepoint: Probepoint): void {
 /** Handlers have run for this hit already. */
 function resumeHit(core: Core, task: UTask, probepoint: Probepoint, mark: HitMark, stepped: boolean): HookAnswer {
   const { phase } = mark;
-  if (phase === 'stop') return report(core, task, probepoint);
+  if (phase === 'stop') return report(task, probepoint);
   if (phase === 'execute' || stepped) return execute(core, task, probepoint, mark.slot);
   // gdb relies on it: to continue from a breakpoint that is still there means to stop there again, without progress.
   if (phase === 'reported') countHit(core, probepoint);
   return anyStops(core, task.thread, probepoint)
-    ? report(core, task, probepoint)
+    ? report(task, probepoint)
     : execute(core, task, probepoint, mark.slot);
 }
 
@@ -130,10 +130,9 @@ function anyStops(core: Core, thread: HostThread, probepoint: Probepoint): boole
   return stop;
 }
 
-function report(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
+function report(task: UTask, probepoint: Probepoint): HookAnswer {
   const { thread } = task;
-  const counters = core.arch.repeatState(thread);
-  if (probepoint.state === 'set') task.mark({ probepoint, sp: thread.sp, phase: 'reported', counters });
+  if (probepoint.state === 'set') task.mark({ probepoint, sp: thread.sp, phase: 'reported' });
   task.enter(RUNNING);
   task.runDeferred();
   return 'stop';
@@ -146,7 +145,7 @@ function runConsumers(core: Core, task: UTask, probepoint: Probepoint, run: Run)
   if (decision === 'asleep') return 'park';
   afterConsumers(core, task, probepoint, run);
   if (run.movedTo !== undefined) return moved(task, run);
-  return decision === 'stop' ? report(core, task, probepoint) : execute(core, task, probepoint);
+  return decision === 'stop' ? report(task, probepoint) : execute(core, task, probepoint);
 }
 
 /** Calls the consumers that are left, until one sleeps. Executes nothing. */
@@ -298,10 +297,9 @@ function wake(
 function comeBack(core: Core, task: UTask, probepoint: Probepoint, run: Run, phase: 'stop' | 'execute'): void {
   const { thread } = task;
   afterConsumers(core, task, probepoint, run);
-  const counters = core.arch.repeatState(thread);
   if (run.movedTo !== undefined) thread.ip = run.movedTo;
   // Where the breakpoint has gone meanwhile, the original is executed in place.
-  else if (probepoint.state === 'set') task.mark({ probepoint, sp: thread.sp, phase, counters });
+  else if (probepoint.state === 'set') task.mark({ probepoint, sp: thread.sp, phase });
   task.enter(RUNNING);
   if (run.movedTo !== undefined || probepoint.state !== 'set') task.runDeferred();
 }

@@ -113,6 +113,9 @@ export class ConsumerRecord {
   /** Shall a hit of this thread reach it? A probe of a process leaves a vfork child alone, which shares the address space, unless its filter wants it. */
   concerns(thread: HostThread): boolean {
     const { registration } = this;
+    const { action } = registration;
+    // Hot: nearly every probe is of its process alone.
+    if (action?.kind === 'uprobe' && action.probe.wantsProbe === undefined) return thread.process === this.process;
     const mine = registration.action?.kind === 'file' || registration.hasFilter || thread.process === this.process;
     return mine && registration.wants(thread);
   }
