@@ -15,7 +15,7 @@ import { Probepoint } from './probepoint.js';
 import { type ConsumerRecord, type ProbeAction, probeOf } from './registration.js';
 import { prepareReturn, returned } from './return-probe.js';
 import { type HitMark, RUNNING, type UTask } from './task.js';
-import type { HandlerResult } from './uprobe.js';
+import type { FileProbe, HandlerResult, Uprobe } from './uprobe.js';
 
 export function breakpoint(core: Core, thread: HostThread): HitAnswer {
   const answer = arrive(core, thread);
@@ -96,11 +96,53 @@ function hit(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
   return runConsumers(core, task, probepoint, newRun(probepoint.consumers, stepped));
 }
 
-/** The same where nothing is unfinished: there are no marks, and no step began here. */
+/**
+ * The same where nothing is unfinished: there are no marks, and no step began here. Hot. Synchronous handlers, which are most of what programs are probed
+ * with, are called here, so that this is compiled for them and not for all that a consumer can be; from whatever is unusual on the hit goes the long way.
+ */
 function freshHit(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
   task.enter(probepoint.handling);
   countHit(core, probepoint);
-  return runConsumers(core, task, probepoint, newRun(probepoint.consumers, false));
+  const { consumers, vaddr } = probepoint;
+  const { thread } = task;
+  for (let i = 0; i < consumers.length; i++) {
+    const record = consumers[i] as ConsumerRecord;
+    const probe = plainProbe(record, thread);
+    if (probe === undefined) return goOn(core, task, probepoint, newRun(consumers, false), i);
+    const call = new ProbeHit(thread, vaddr, 0n);
+    record.registration.enter();
+    const outcome = guarded(core, task, () => probe.handler?.(call)) ?? 'continue';
+    if (outcome === 'continue' && call.movedTo === undefined && thread.ip === vaddr) record.registration.leave();
+    else return goOn(core, task, probepoint, newRun(consumers, false), i, { call, outcome });
+  }
+  return consumers.length === 0
+    ? goOn(core, task, probepoint, newRun(consumers, false), 0)
+    : execute(core, task, probepoint);
+}
+
+/** Of a consumer that is nothing but handlers for this thread, and wants to see no return. */
+function plainProbe(record: ConsumerRecord, thread: HostThread): Uprobe | FileProbe | undefined {
+  const probe = probeOf(record.registration.action);
+  if (probe?.handler === undefined || !record.concerns(thread)) return undefined;
+  const { retHandler, counter, when } = probe;
+  return retHandler === undefined && counter === undefined && when === undefined ? probe : undefined;
+}
+
+/** The long way from the consumer `at` on; `last`: it has run, with something that is not usual. */
+function goOn(
+  core: Core,
+  task: UTask,
+  probepoint: Probepoint,
+  run: Run,
+  at: number,
+  last?: { readonly call: ProbeHit; readonly outcome: HandlerResult | Promise<HandlerResult> },
+): HookAnswer {
+  run.next = run.handlers = last === undefined ? at : at + 1;
+  if (last !== undefined) {
+    const record = run.consumers[at] as ConsumerRecord;
+    if (handlerReturned(core, task, probepoint, record, run, last.call, last.outcome) === 'asleep') return 'park';
+  }
+  return runConsumers(core, task, probepoint, run);
 }
 
 function countHit(core: Core, probepoint: Probepoint): void {
@@ -233,6 +275,19 @@ function callHandler(
   const call = new ProbeHit(task.thread, probepoint.vaddr, 0n);
   registration.enter();
   const outcome = guarded(core, task, () => probe.handler?.(call)) ?? 'continue';
+  return handlerReturned(core, task, probepoint, record, run, call, outcome);
+}
+
+function handlerReturned(
+  core: Core,
+  task: UTask,
+  probepoint: Probepoint,
+  record: ConsumerRecord,
+  run: Run,
+  call: ProbeHit,
+  outcome: HandlerResult | Promise<HandlerResult>,
+): 'done' | 'asleep' {
+  const { registration } = record;
   if (!(outcome instanceof Promise)) {
     note(task, probepoint, record, run, call, outcome);
     registration.leave();
