@@ -1,5 +1,6 @@
 tbreak data_ready if depth == 0
 continue
+next 2
 backtrace
 info locals
 call add(2, 3)
