@@ -218,7 +218,7 @@ export class Execution implements Executor<ExecutionSpace>, CodeListener {
   }
 
   spaceGone(space: ExecutionSpace): void {
-    this.spaces.get(space)?.removeAll();
+    this.spaces.get(space)?.giveBack();
     this.spaces.delete(space);
   }
 

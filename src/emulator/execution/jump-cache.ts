@@ -4,22 +4,28 @@
  */
 import { JUMP_CACHE_BYTES, JUMP_ENTRY, JUMP_REGION, jumpCacheIndex } from '../memory/layout.js';
 import type { PhysicalMemory } from '../memory/physical.js';
+import { SparseTable } from '../memory/sparse-table.js';
 
 const ENTRY_BYTES = 16;
 
 export class JumpCache {
-  /** `base`: physical address of the cache. */
+  private readonly entries: SparseTable;
+
+  /** `base`: physical address of the cache, which is full of zeros. */
   constructor(
     private readonly physical: PhysicalMemory,
     private readonly base: number,
   ) {
-    this.clear();
+    this.entries = new SparseTable(physical, base, JUMP_CACHE_BYTES);
+    this.setEmptyEntries();
   }
 
   /** What is at `ip`: interpreter code (`region` 0, `entry` its physical address), or a compiled region. */
   set(ip: number, region: number, entry: number): void {
     const { i32, u32, u8 } = this.physical;
     const at = this.first(ip);
+    // Both places of an address lie in one piece of the table.
+    this.entries.touch(at);
     if (!this.holds(at, ip)) u8.copyWithin(this.second(at), at, at + ENTRY_BYTES);
     u32[at >>> 2] = ip % 0x1_0000_0000;
     u32[(at + 4) >>> 2] = ip / 0x1_0000_0000;
@@ -30,12 +36,30 @@ export class JumpCache {
   forget(ip: number): void {
     const at = this.first(ip);
     for (const place of [at, this.second(at)]) {
-      if (this.holds(place, ip)) this.physical.u8.fill(0xff, place, place + ENTRY_BYTES);
+      if (this.holds(place, ip)) this.setEmpty(place);
     }
   }
 
   clear(): void {
-    this.physical.u8.fill(0xff, this.base, this.base + JUMP_CACHE_BYTES);
+    this.entries.clear();
+    this.setEmptyEntries();
+  }
+
+  /** Full of zeros, of no use any longer. */
+  giveBack(): void {
+    this.entries.clear();
+  }
+
+  /** Where zero is not the empty value. */
+  private setEmptyEntries(): void {
+    const at = this.first(0);
+    this.entries.touch(at);
+    for (const place of [at, this.second(at)]) this.setEmpty(place);
+  }
+
+  private setEmpty(place: number): void {
+    const isOfZero = (place & ~ENTRY_BYTES) >>> 0 === this.base;
+    this.physical.u8.fill(isOfZero ? 0xff : 0, place, place + ENTRY_BYTES);
   }
 
   private first(ip: number): number {

@@ -113,7 +113,8 @@ export class SpaceCode {
     for (const region of within(this.regionPages, from, to)) if (region.ranges.some(touches)) this.removeRegion(region);
   }
 
-  removeAll(): void {
+  /** The space is gone: its tables are as they were. */
+  giveBack(): void {
     this.version++;
     for (const codes of [this.blocks, this.singles, this.originals, this.regions]) {
       for (const { users } of codes.values()) users.delete(this);
@@ -125,7 +126,7 @@ export class SpaceCode {
     this.singles.clear();
     this.originals.clear();
     this.pages.clear();
-    this.jumpCache.clear();
+    this.jumpCache.giveBack();
   }
 
   /** From now on guest code finds what is at `ip`: interpreter code (`region` 0, `entry` its physical address), or entrance `entry` of a compiled region. */

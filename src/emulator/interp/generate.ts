@@ -10,7 +10,7 @@ import { SLOT } from '../../register-set.js';
 import { STATE } from '../cpu-state.js';
 import { OPS, type OpRow } from '../ir/ops.js';
 import type { Subroutine } from '../ir/subroutine.js';
-import { JUMP_CACHE_BITS, JUMP_CACHE_ENTRIES, JUMP_ENTRY, JUMP_REGION } from '../memory/layout.js';
+import { JUMP_CACHE_BITS, JUMP_CACHE_ENTRIES, JUMP_CACHE_SHIFT, JUMP_ENTRY, JUMP_REGION } from '../memory/layout.js';
 import { ACCESS, EXIT } from '../stop.js';
 import { FunctionWriter, type Label, type WasmType } from '../wasm/function-writer.js';
 import { CROSSING_BUFFER, type MemoryFunctions } from './memory-functions.js';
@@ -47,11 +47,11 @@ export function findJump(w: FunctionWriter, cpu: number, address: number, entry:
   w.get(address);
   w.op(0xa7);
   w.get(address);
-  w.i64(JUMP_CACHE_BITS);
+  w.i64(JUMP_CACHE_BITS + JUMP_CACHE_SHIFT);
   w.op(0x88, 0xa7, 0x73); // i64.shr_u, wrap, xor
-  w.i32(JUMP_CACHE_ENTRIES - 1);
+  w.i32((JUMP_CACHE_ENTRIES - 1) << JUMP_CACHE_SHIFT);
   w.op(0x71);
-  w.i32(4);
+  w.i32(4 - JUMP_CACHE_SHIFT);
   w.op(0x74, 0x6a);
   w.tee(entry);
   w.get(entry);

@@ -111,13 +111,15 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
 
   destroy(): void {
     if (!this.memory.spaces.has(this.id)) return;
+    // First: no code needs to be told of what becomes of its pages.
+    this.memory.listener.spaceGone(this);
     this.mappings.clear();
     this.swbps.dropAll();
     this.hooks.clear();
     for (const frame of this.xol.values()) this.memory.release(frame);
     this.xol.clear();
     this.memory.spaces.delete(this.id);
-    this.memory.listener.spaceGone(this);
+    this.tlb.giveBack();
     this.memory.frames.releaseArea(this.area);
   }
 

@@ -106,13 +106,13 @@ export class FramePool implements FrameSource {
   /** Physical address of SPACE_AREA_BYTES full of zeros; undefined when there is no room. */
   allocArea(): number | undefined {
     const recycled = this.freeAreas.pop();
-    if (recycled !== undefined) this.physical.u8.fill(0, recycled, recycled + SPACE_AREA_BYTES);
     if (recycled !== undefined) return recycled;
     if (this.areasBegin - AREA_FRAMES < this.fresh) return undefined;
     this.areasBegin -= AREA_FRAMES;
     return this.areasBegin * FRAME_BYTES;
   }
 
+  /** `area`: full of zeros again. */
   releaseArea(area: number): void {
     this.freeAreas.push(area);
   }

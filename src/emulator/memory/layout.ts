@@ -34,18 +34,24 @@ export const TLB_BYTES = TLB_ENTRIES * 8;
 export const TLB_EMPTY_0 = 1n << 20n;
 
 /**
- * The jump cache of an address space: 2^14 entries of 16 bytes: i64 guest ip (-1: empty), i32 wasm table index of the region
- * (0: interpreted), i32 entry number in the region or address of the interpreter's code.
+ * The jump cache of an address space: 2^17 entries of 16 bytes: i64 guest ip, i32 wasm table index of the region (0: interpreted), i32 entry number in
+ * the region or address of the interpreter's code. Zero is "no entry" everywhere but in the two places of address 0, where that is ip -1.
+ *
+ * What lies side by side in the program lies side by side here, two bytes of code for each entry: the code under way shall need few lines of the
+ * processor's caches.
  */
-export const JUMP_CACHE_BITS = 14;
+export const JUMP_CACHE_BITS = 17;
+/** Bits of an address that do not tell its entry. */
+export const JUMP_CACHE_SHIFT = 1;
 export const JUMP_CACHE_ENTRIES = 1 << JUMP_CACHE_BITS;
 export const JUMP_CACHE_BYTES = JUMP_CACHE_ENTRIES * 16;
 /** Offsets in an entry. */
 export const JUMP_REGION = 8;
 export const JUMP_ENTRY = 12;
+const HASHED = JUMP_CACHE_ENTRIES << JUMP_CACHE_SHIFT;
 /** The entry's index for a guest address (an integer below 2^48). */
 export function jumpCacheIndex(ip: number): number {
-  return (ip ^ Math.floor(ip / JUMP_CACHE_ENTRIES)) & (JUMP_CACHE_ENTRIES - 1);
+  return ((ip ^ Math.floor(ip / HASHED)) >>> JUMP_CACHE_SHIFT) & (JUMP_CACHE_ENTRIES - 1);
 }
 
 /** The per-address-space area: read TLB, write TLB, jump cache. */

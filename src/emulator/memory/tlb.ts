@@ -1,80 +1,97 @@
-/** The two TLBs and the jump cache of one address space, in its area (memory/layout.ts). */
-import {
-  JUMP_CACHE_BYTES,
-  SPACE_JUMP_CACHE,
-  SPACE_TLB_READ,
-  SPACE_TLB_WRITE,
-  TLB_BYTES,
-  TLB_ENTRIES,
-} from './layout.js';
+/** The two TLBs of one address space, in its area (memory/layout.ts). */
+import { SPACE_TLB_READ, SPACE_TLB_WRITE, TLB_BYTES, TLB_ENTRIES } from './layout.js';
 import type { PhysicalMemory } from './physical.js';
+import { SparseTable } from './sparse-table.js';
 
 const FRAME_MASK = 0xf_ffff;
 const INDEX_MASK = TLB_ENTRIES - 1;
 
-export class Tlb {
+/** One of the tables. */
+class TlbTable {
   private readonly u32: Uint32Array;
-  /** Index of the tables' first word in `u32`. */
-  private readonly reads: number;
-  private readonly writes: number;
+  private readonly entries: SparseTable;
 
-  /** `area`: full of zeros. */
-  constructor(physical: PhysicalMemory, area: number) {
+  constructor(
+    physical: PhysicalMemory,
+    private readonly base: number,
+  ) {
     this.u32 = physical.u32;
-    this.reads = (area + SPACE_TLB_READ) / 4;
-    this.writes = (area + SPACE_TLB_WRITE) / 4;
-    this.setEmptyEntries(this.reads);
-    this.setEmptyEntries(this.writes);
-    const cache = (area + SPACE_JUMP_CACHE) / 4;
-    for (let word = cache; word < cache + JUMP_CACHE_BYTES / 4; word += 4) {
-      this.u32[word] = 0xffff_ffff;
-      this.u32[word + 1] = 0xffff_ffff;
-    }
+    this.entries = new SparseTable(physical, base, TLB_BYTES);
+    this.setEmptyEntries();
   }
 
-  /** Reads (and with `writable` writes) of the page hit from now on. */
-  enter(page: number, frame: number, writable: boolean): void {
-    const index = 2 * (page & INDEX_MASK);
-    const low = (page << 20) | ((frame - page) & FRAME_MASK);
-    const high = Math.floor(page / 4096);
-    this.u32[this.reads + index] = low;
-    this.u32[this.reads + index + 1] = high;
-    if (!writable) return;
-    this.u32[this.writes + index] = low;
-    this.u32[this.writes + index + 1] = high;
+  enter(page: number, low: number, high: number): void {
+    const at = this.base + 8 * (page & INDEX_MASK);
+    this.entries.touch(at);
+    this.u32[at >>> 2] = low;
+    this.u32[(at + 4) >>> 2] = high;
   }
 
-  /** The page misses from now on. */
   drop(page: number): void {
-    this.dropFrom(this.reads, page);
-    this.dropFrom(this.writes, page);
-  }
-
-  /** Writes of the page miss from now on. */
-  dropWrite(page: number): void {
-    this.dropFrom(this.writes, page);
-  }
-
-  /** Every write misses. */
-  dropWrites(): void {
-    this.clear(this.writes);
-  }
-
-  private dropFrom(table: number, page: number): void {
-    const at = table + 2 * (page & INDEX_MASK);
-    if (this.u32[at + 1] !== Math.floor(page / 4096) || this.u32[at] >>> 20 !== (page & 4095)) return;
+    const at = (this.base + 8 * (page & INDEX_MASK)) >>> 2;
+    if (this.u32[at + 1] !== Math.floor(page / 4096) || (this.u32[at] as number) >>> 20 !== (page & 4095)) return;
     this.u32[at] = emptyEntry(page & INDEX_MASK);
     this.u32[at + 1] = 0;
   }
 
-  private clear(table: number): void {
-    this.u32.fill(0, table, table + TLB_BYTES / 4);
-    this.setEmptyEntries(table);
+  clear(): void {
+    this.entries.clear();
+    this.setEmptyEntries();
+  }
+
+  /** Full of zeros, of no use any longer. */
+  giveBack(): void {
+    this.entries.clear();
   }
 
   /** Where zero is not the empty value. */
-  private setEmptyEntries(table: number): void {
-    for (const index of [0, INDEX_MASK]) this.u32[table + 2 * index] = emptyEntry(index);
+  private setEmptyEntries(): void {
+    for (const index of [0, INDEX_MASK]) {
+      const at = this.base + 8 * index;
+      this.entries.touch(at);
+      this.u32[at >>> 2] = emptyEntry(index);
+    }
+  }
+}
+
+export class Tlb {
+  private readonly reads: TlbTable;
+  private readonly writes: TlbTable;
+
+  /** `area`: full of zeros. */
+  constructor(physical: PhysicalMemory, area: number) {
+    this.reads = new TlbTable(physical, area + SPACE_TLB_READ);
+    this.writes = new TlbTable(physical, area + SPACE_TLB_WRITE);
+  }
+
+  /** Reads (and with `writable` writes) of the page hit from now on. */
+  enter(page: number, frame: number, writable: boolean): void {
+    const low = (page << 20) | ((frame - page) & FRAME_MASK);
+    const high = Math.floor(page / 4096);
+    this.reads.enter(page, low, high);
+    if (writable) this.writes.enter(page, low, high);
+  }
+
+  /** The page misses from now on. */
+  drop(page: number): void {
+    this.reads.drop(page);
+    this.writes.drop(page);
+  }
+
+  /** Writes of the page miss from now on. */
+  dropWrite(page: number): void {
+    this.writes.drop(page);
+  }
+
+  /** Every write misses. */
+  dropWrites(): void {
+    this.writes.clear();
+  }
+
+  /** The area is full of zeros again, for another space. */
+  giveBack(): void {
+    this.reads.giveBack();
+    this.writes.giveBack();
   }
 }
 

@@ -51,7 +51,7 @@ describe('pages on demand', () => {
   });
 
   test('a machine whose frames are used up says so, and goes on when some are free again', () => {
-    const { memory, space: make } = fixture(2);
+    const { memory, space: make } = fixture(4);
     const space = make();
     space.mappings.map({ at: AT, length: 0x40_0000, prot: RW });
     let page = 0;

@@ -158,7 +158,7 @@ describe('mapped files', () => {
   });
 
   test('clean pages of files make room when the frames are used up', () => {
-    const made = fixture(2);
+    const made = fixture(4);
     const space = made.space();
     const file = new ByteFile(filled(4, 1));
     mapPrivate(made, space, file, AT);
@@ -167,7 +167,7 @@ describe('mapped files', () => {
     let page = 0;
     while (space.fill(2 * AT + page * PAGE, ACCESS.WRITE) === 'filled') page++;
     // All frames but the area's, and the one page of the file that is mapped.
-    expect(page).toBe(512 - AREA_FRAMES - 1);
+    expect(page).toBe(1024 - AREA_FRAMES - 1);
     expect(space.readU32(AT)).toBe(0x0101_0101);
   });
 });

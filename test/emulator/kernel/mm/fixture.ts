@@ -58,7 +58,7 @@ export interface MmFixture {
 
 const execution = { run: () => ({ kind: 'fuel' }) as const, getFlags: () => 0, setFlags: () => undefined };
 /** Machines come and go on one memory: what the spaces of a test leave behind, its end gives back. */
-const physical = new PhysicalMemory(FRAMES_BASE + 0x400_0000);
+const physical = new PhysicalMemory(FRAMES_BASE + 0x1000_0000);
 const pageCache = new PageCache(new MachineMemory(physical));
 
 /** `uid`: 0 may lock what it likes. */
