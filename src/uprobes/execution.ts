@@ -57,8 +57,7 @@ function tryMethod(
 }
 
 function leaveToHost(core: Core, task: UTask, probepoint: Probepoint): 'original' {
-  core.statistics.executed.hook++;
-  probepoint.tally.method = 'hook';
+  count(core, probepoint, 'hook');
   finish(task);
   return 'original';
 }

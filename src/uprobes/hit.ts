@@ -28,7 +28,7 @@ export function hook(core: Core, thread: HostThread, owner: object | undefined):
   core.hooked = true;
   try {
     const known = owner instanceof Probepoint && owner.state === 'set';
-    return known ? timed(core, core.task(thread), owner, freshHit) : arrive(core, thread);
+    return known ? freshHit(core, core.task(thread), owner, false) : arrive(core, thread);
   } finally {
     core.hooked = false;
   }
@@ -41,14 +41,7 @@ function arrive(core: Core, thread: HostThread): HookAnswer {
   if (uproc?.isTrampoline(address)) return returned(core, core.task(thread));
   const probepoint = uproc?.probepoints.get(address);
   if (probepoint === undefined || probepoint.state !== 'set') return stray(core, thread);
-  return timed(core, core.task(thread), probepoint, hit);
-}
-
-function timed(core: Core, task: UTask, probepoint: Probepoint, run: typeof hit): HookAnswer {
-  const began = core.clock.begin(probepoint);
-  const answer = run(core, task, probepoint);
-  if (began !== undefined) core.clock.end(probepoint, began);
-  return answer;
+  return hit(core, core.task(thread), probepoint);
 }
 
 const fetched = new Uint8Array(16);
@@ -63,60 +56,64 @@ function stray(core: Core, thread: HostThread): HookAnswer {
   return 'resume';
 }
 
-/** What a hit has done so far. */
-interface Run {
-  /** The consumers as they were when the thread arrived: who registers meanwhile is not called. */
-  readonly consumers: readonly ConsumerRecord[];
-  /** Index of the next one. */
-  next: number;
-  /** The debugger has seen this stop: its consumers do not count. */
-  readonly skipStops: boolean;
-  handlers: number;
-  removals: number;
-  stop: boolean;
-  movedTo: number | undefined;
-  /** Who wants to know of the return, and with which cookie. */
-  returns: readonly { readonly record: ConsumerRecord; readonly cookie: bigint }[];
-}
-
-const NONE: Run['returns'] = [];
-
-function newRun(consumers: readonly ConsumerRecord[], skipStops: boolean): Run {
-  return { consumers, next: 0, skipStops, handlers: 0, removals: 0, stop: false, movedTo: undefined, returns: NONE };
-}
-
+/** The thread has come back to finish a hit, or a new one begins. */
 function hit(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
-  const { thread } = task;
-  const mark = task.takeMark(probepoint, () => core.arch.repeatState(thread));
+  const mark = task.takeMark(probepoint, () => core.arch.repeatState(task.thread));
   const stepped = task.stepFrom === probepoint.vaddr;
   task.stepFrom = undefined;
+  return mark === undefined
+    ? freshHit(core, task, probepoint, stepped)
+    : resumeHit(core, task, probepoint, mark, stepped);
+}
+
+/** Handlers have run for this hit already. */
+function resumeHit(core: Core, task: UTask, probepoint: Probepoint, mark: HitMark, stepped: boolean): HookAnswer {
+  const { phase } = mark;
   task.enter(probepoint.handling);
-  if (mark !== undefined) return resumeHit(core, task, probepoint, mark, stepped);
+  if (phase === 'stop') return report(task, probepoint);
+  if (phase === 'execute' || stepped) return execute(core, task, probepoint, mark.slot);
+  // gdb relies on it: to continue from a breakpoint that is still there means to stop there again, without progress.
+  if (phase === 'reported') countHit(core, probepoint);
+  return anyStops(core, task.thread, probepoint)
+    ? report(task, probepoint)
+    : execute(core, task, probepoint, mark.slot);
+}
+
+/** A hit of which nothing has been done. `skipStops`: the debugger has seen this stop, its consumers do not count. */
+function freshHit(core: Core, task: UTask, probepoint: Probepoint, skipStops: boolean): HookAnswer {
+  const began = core.clock.begin(probepoint);
+  task.enter(probepoint.handling);
   countHit(core, probepoint);
-  return runConsumers(core, task, probepoint, newRun(probepoint.consumers, stepped));
+  const answer = callConsumers(core, task, probepoint, skipStops);
+  if (began !== undefined) core.clock.end(probepoint, began);
+  return answer;
+}
+
+function countHit(core: Core, probepoint: Probepoint): void {
+  probepoint.tally.hits++;
+  core.statistics.hits++;
 }
 
 /**
- * The same where nothing is unfinished: there are no marks, and no step began here. Hot. Synchronous handlers, which are most of what programs are probed
- * with, are called here, so that this is compiled for them and not for all that a consumer can be; from whatever is unusual on the hit goes the long way.
+ * Hot: what a handler costs is mostly this. Synchronous handlers, which are most of what programs are probed with, are called here, so that this is
+ * compiled for them and not for all that a consumer can be; from whatever is unusual on the hit goes the long way.
  */
-function freshHit(core: Core, task: UTask, probepoint: Probepoint): HookAnswer {
-  task.enter(probepoint.handling);
-  countHit(core, probepoint);
+function callConsumers(core: Core, task: UTask, probepoint: Probepoint, skipStops: boolean): HookAnswer {
   const { consumers, vaddr } = probepoint;
   const { thread } = task;
   for (let i = 0; i < consumers.length; i++) {
     const record = consumers[i] as ConsumerRecord;
     const probe = plainProbe(record, thread);
-    if (probe === undefined) return goOn(core, task, probepoint, newRun(consumers, false), i);
+    if (probe === undefined) return goOn(newRun({ core, task, probepoint, consumers, skipStops }, i));
     const call = new ProbeHit(thread, vaddr, 0n);
     record.registration.enter();
     const outcome = guarded(core, task, () => probe.handler?.(call)) ?? 'continue';
-    if (outcome === 'continue' && call.movedTo === undefined && thread.ip === vaddr) record.registration.leave();
-    else return goOn(core, task, probepoint, newRun(consumers, false), i, { call, outcome });
+    if (outcome !== 'continue' || call.movedTo !== undefined || thread.ip !== vaddr)
+      return goOnAfter(newRun({ core, task, probepoint, consumers, skipStops }, i + 1), record, call, outcome);
+    record.registration.leave();
   }
   return consumers.length === 0
-    ? goOn(core, task, probepoint, newRun(consumers, false), 0)
+    ? goOn(newRun({ core, task, probepoint, consumers, skipStops }, 0))
     : execute(core, task, probepoint);
 }
 
@@ -126,40 +123,6 @@ function plainProbe(record: ConsumerRecord, thread: HostThread): Uprobe | FilePr
   if (probe?.handler === undefined || !record.concerns(thread)) return undefined;
   const { retHandler, counter, when } = probe;
   return retHandler === undefined && counter === undefined && when === undefined ? probe : undefined;
-}
-
-/** The long way from the consumer `at` on; `last`: it has run, with something that is not usual. */
-function goOn(
-  core: Core,
-  task: UTask,
-  probepoint: Probepoint,
-  run: Run,
-  at: number,
-  last?: { readonly call: ProbeHit; readonly outcome: HandlerResult | Promise<HandlerResult> },
-): HookAnswer {
-  run.next = run.handlers = last === undefined ? at : at + 1;
-  if (last !== undefined) {
-    const record = run.consumers[at] as ConsumerRecord;
-    if (handlerReturned(core, task, probepoint, record, run, last.call, last.outcome) === 'asleep') return 'park';
-  }
-  return runConsumers(core, task, probepoint, run);
-}
-
-function countHit(core: Core, probepoint: Probepoint): void {
-  probepoint.tally.hits++;
-  core.statistics.hits++;
-}
-
-/** Handlers have run for this hit already. */
-function resumeHit(core: Core, task: UTask, probepoint: Probepoint, mark: HitMark, stepped: boolean): HookAnswer {
-  const { phase } = mark;
-  if (phase === 'stop') return report(task, probepoint);
-  if (phase === 'execute' || stepped) return execute(core, task, probepoint, mark.slot);
-  // gdb relies on it: to continue from a breakpoint that is still there means to stop there again, without progress.
-  if (phase === 'reported') countHit(core, probepoint);
-  return anyStops(core, task.thread, probepoint)
-    ? report(task, probepoint)
-    : execute(core, task, probepoint, mark.slot);
 }
 
 function anyStops(core: Core, thread: HostThread, probepoint: Probepoint): boolean {
@@ -180,19 +143,55 @@ function report(task: UTask, probepoint: Probepoint): HookAnswer {
   return 'stop';
 }
 
-// ---- consumers
+// ---- the long way
 
-function runConsumers(core: Core, task: UTask, probepoint: Probepoint, run: Run): HookAnswer {
-  const decision = decide(core, task, probepoint, run);
+/** A hit under way, and what it has done so far. */
+interface Run {
+  readonly core: Core;
+  readonly task: UTask;
+  readonly probepoint: Probepoint;
+  /** The consumers as they were when the thread arrived: who registers meanwhile is not called. */
+  readonly consumers: readonly ConsumerRecord[];
+  /** The debugger has seen this stop: its consumers do not count. */
+  readonly skipStops: boolean;
+  /** Index of the next one. */
+  next: number;
+  handlers: number;
+  removals: number;
+  stop: boolean;
+  movedTo: number | undefined;
+  /** Who wants to know of the return, and with which cookie. */
+  returns: readonly { readonly record: ConsumerRecord; readonly cookie: bigint }[];
+}
+
+const NONE: Run['returns'] = [];
+
+type Start = Pick<Run, 'core' | 'task' | 'probepoint' | 'consumers' | 'skipStops'>;
+
+/** `called`: so many consumers have had their call. */
+function newRun(start: Start, called: number): Run {
+  return { ...start, next: called, handlers: called, removals: 0, stop: false, movedTo: undefined, returns: NONE };
+}
+
+/** After a handler that has done something out of the ordinary. */
+function goOnAfter(run: Run, record: ConsumerRecord, call: ProbeHit, outcome: Outcome): HookAnswer {
+  return handlerReturned(run, record, call, outcome) === 'asleep' ? 'park' : goOn(run);
+}
+
+/** The consumers that are left, and then the instruction. */
+function goOn(run: Run): HookAnswer {
+  const { core, task, probepoint } = run;
+  const decision = decide(run);
   if (decision === 'asleep') return 'park';
-  afterConsumers(core, task, probepoint, run);
-  if (run.movedTo !== undefined) return moved(task, run);
+  afterConsumers(run);
+  if (run.movedTo !== undefined) return moved(run, run.movedTo);
   return decision === 'stop' ? report(task, probepoint) : execute(core, task, probepoint);
 }
 
 /** Calls the consumers that are left, until one sleeps. Executes nothing. */
-function decide(core: Core, task: UTask, probepoint: Probepoint, run: Run): 'asleep' | 'stop' | 'execute' {
-  const { thread } = task;
+function decide(run: Run): 'asleep' | 'stop' | 'execute' {
+  const { core, probepoint } = run;
+  const { thread } = run.task;
   while (run.next < run.consumers.length) {
     const record = run.consumers[run.next++] as ConsumerRecord;
     const { action } = record.registration;
@@ -205,7 +204,7 @@ function decide(core: Core, task: UTask, probepoint: Probepoint, run: Run): 'asl
       if (counter !== undefined && holds(core, thread, probepoint, counter.when)) counter.add(1);
       if (handler === undefined && retHandler === undefined) continue;
       if (!holds(core, thread, probepoint, when)) continue;
-      if (callHandler(core, task, probepoint, record, run) === 'asleep') return 'asleep';
+      if (callHandler(run, record) === 'asleep') return 'asleep';
     } else if (!run.skipStops && decides(core, thread, probepoint, action)) {
       run.stop = true;
     }
@@ -262,35 +261,24 @@ function runCommands(
   return well;
 }
 
-function callHandler(
-  core: Core,
-  task: UTask,
-  probepoint: Probepoint,
-  record: ConsumerRecord,
-  run: Run,
-): 'done' | 'asleep' {
+function callHandler(run: Run, record: ConsumerRecord): 'done' | 'asleep' {
+  const { core, task, probepoint } = run;
   const { registration } = record;
   const probe = probeOf(registration.action);
   if (probe === undefined) throw new Error('handler of no probe');
   const call = new ProbeHit(task.thread, probepoint.vaddr, 0n);
   registration.enter();
   const outcome = guarded(core, task, () => probe.handler?.(call)) ?? 'continue';
-  return handlerReturned(core, task, probepoint, record, run, call, outcome);
+  return handlerReturned(run, record, call, outcome);
 }
 
-function handlerReturned(
-  core: Core,
-  task: UTask,
-  probepoint: Probepoint,
-  record: ConsumerRecord,
-  run: Run,
-  call: ProbeHit,
-  outcome: HandlerResult | Promise<HandlerResult>,
-): 'done' | 'asleep' {
-  const { registration } = record;
+type Outcome = HandlerResult | Promise<HandlerResult>;
+
+function handlerReturned(run: Run, record: ConsumerRecord, call: ProbeHit, outcome: Outcome): 'done' | 'asleep' {
+  const { core, task, probepoint } = run;
   if (!(outcome instanceof Promise)) {
-    note(task, probepoint, record, run, call, outcome);
-    registration.leave();
+    note(run, record, call, outcome);
+    record.registration.leave();
     return 'done';
   }
   core.statistics.sleeps++;
@@ -298,27 +286,21 @@ function handlerReturned(
   task.enter({ name: 'parked', probepoint });
   task.thread.park();
   outcome.then(
-    (result) => wake(core, task, probepoint, record, run, call, result),
+    (result) => wake(run, record, call, result),
     (error: unknown) => {
       handlerFailed(core, error);
-      wake(core, task, probepoint, record, run, call, 'continue');
+      wake(run, record, call, 'continue');
     },
   );
   return 'asleep';
 }
 
 /** What a handler's end means. */
-function note(
-  task: UTask,
-  probepoint: Probepoint,
-  record: ConsumerRecord,
-  run: Run,
-  call: ProbeHit,
-  result: HandlerResult,
-): void {
+function note(run: Run, record: ConsumerRecord, call: ProbeHit, result: HandlerResult): void {
   if (result === 'stop') run.stop = true;
   if (result === 'remove') run.removals++;
-  const { thread } = task;
+  const { probepoint } = run;
+  const { thread } = run.task;
   if (thread.ip !== probepoint.vaddr) {
     call.movedTo ??= thread.ip;
     thread.ip = probepoint.vaddr;
@@ -329,29 +311,22 @@ function note(
 }
 
 /** A handler that slept has resolved. The consumers behind it run now; then the thread goes back to the breakpoint. */
-function wake(
-  core: Core,
-  task: UTask,
-  probepoint: Probepoint,
-  record: ConsumerRecord,
-  run: Run,
-  call: ProbeHit,
-  result: HandlerResult,
-): void {
-  const { thread } = task;
+function wake(run: Run, record: ConsumerRecord, call: ProbeHit, result: HandlerResult): void {
+  const { core, task, probepoint } = run;
   core.statistics.slept += core.clock.awake(task);
   if (task.dead) return record.registration.leave();
   task.enter(probepoint.handling);
-  note(task, probepoint, record, run, call, result);
+  note(run, record, call, result);
   record.registration.leave();
-  const decision = decide(core, task, probepoint, run);
-  if (decision !== 'asleep') comeBack(core, task, probepoint, run, decision);
-  thread.unpark();
+  const decision = decide(run);
+  if (decision !== 'asleep') comeBack(run, decision);
+  task.thread.unpark();
 }
 
-function comeBack(core: Core, task: UTask, probepoint: Probepoint, run: Run, phase: 'stop' | 'execute'): void {
+function comeBack(run: Run, phase: 'stop' | 'execute'): void {
+  const { task, probepoint } = run;
   const { thread } = task;
-  afterConsumers(core, task, probepoint, run);
+  afterConsumers(run);
   if (run.movedTo !== undefined) thread.ip = run.movedTo;
   // Where the breakpoint has gone meanwhile, the original is executed in place.
   else if (probepoint.state === 'set') task.mark({ probepoint, sp: thread.sp, phase });
@@ -360,22 +335,21 @@ function comeBack(core: Core, task: UTask, probepoint: Probepoint, run: Run, pha
 }
 
 /** A handler has sent the thread elsewhere: the original is not executed. */
-function moved(task: UTask, { movedTo, stop }: Run): HookAnswer {
-  task.thread.ip = movedTo as number;
+function moved({ task, stop }: Run, movedTo: number): HookAnswer {
+  task.thread.ip = movedTo;
   task.enter(RUNNING);
   task.runDeferred();
   return stop ? 'stop' : 'resume';
 }
 
-function afterConsumers(core: Core, task: UTask, probepoint: Probepoint, run: Run): void {
-  if (run.handlers === 0) {
+function afterConsumers({ core, task, probepoint, consumers, handlers, returns, removals }: Run): void {
+  if (handlers === 0) {
     probepoint.tally.skipped++;
     core.statistics.skipped++;
   }
-  if (run.returns.length > 0) {
-    const wanted = run.returns.filter(({ record }) => record.alive);
+  if (returns.length > 0) {
+    const wanted = returns.filter(({ record }) => record.alive);
     if (wanted.length > 0) prepareReturn(core, task, probepoint, wanted);
   }
-  const all = run.consumers.length;
-  if (run.removals > 0 && run.removals === all) core.withdraw(probepoint);
+  if (removals > 0 && removals === consumers.length) core.withdraw(probepoint);
 }

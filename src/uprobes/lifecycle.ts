@@ -116,6 +116,7 @@ function forgetTask(core: Core, thread: HostThread): void {
   // A thread that has exec'ed goes on.
   if (thread.alive && thread.unfinished) thread.unfinished = false;
   task.dead = true;
+  core.statistics.slept += core.clock.awake(task);
   const { state } = task;
   const uproc = state.name === 'running' ? undefined : state.probepoint?.uproc;
   if (uproc !== undefined) dropWaiter(uproc, task);

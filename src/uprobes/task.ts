@@ -38,29 +38,17 @@ export const RUNNING: TaskState = { name: 'running' };
 
 type StateName = TaskState['name'];
 
-/** A bit for each state, and of those that may follow it. */
-const BIT: Record<StateName, number> = {
-  running: 1,
-  handling: 2,
-  parked: 4,
-  slotWait: 8,
-  sstep: 16,
-  sstepAck: 32,
-  sstepTrapped: 64,
-  inline: 128,
-  boosted: 256,
-};
-
-const FOLLOWS: Record<StateName, number> = {
-  running: BIT.handling | BIT.parked,
-  handling: BIT.running | BIT.parked | BIT.slotWait | BIT.sstep | BIT.inline | BIT.boosted,
-  parked: BIT.handling | BIT.running,
-  slotWait: BIT.running,
-  sstep: BIT.sstepAck | BIT.sstepTrapped,
-  sstepAck: BIT.running,
-  sstepTrapped: BIT.running,
-  inline: BIT.running,
-  boosted: BIT.running,
+/** Those that may follow each state. */
+const FOLLOWS: Record<StateName, ReadonlySet<StateName>> = {
+  running: new Set(['handling', 'parked']),
+  handling: new Set(['running', 'parked', 'slotWait', 'sstep', 'inline', 'boosted']),
+  parked: new Set(['handling', 'running']),
+  slotWait: new Set(['running']),
+  sstep: new Set(['sstepAck', 'sstepTrapped']),
+  sstepAck: new Set(['running']),
+  sstepTrapped: new Set(['running']),
+  inline: new Set(['running']),
+  boosted: new Set(['running']),
 };
 
 /**
@@ -142,8 +130,7 @@ export class UTask {
       return;
     }
     const { name } = state;
-    if ((FOLLOWS[name] & BIT[next.name]) === 0)
-      throw new Error(`thread ${this.thread.tid}: ${name} cannot become ${next.name}`);
+    if (!FOLLOWS[name].has(next.name)) throw new Error(`thread ${this.thread.tid}: ${name} cannot become ${next.name}`);
     const held = heldBy(this.state);
     const taken = heldBy(next);
     taken?.get();

@@ -240,6 +240,45 @@ describe('what hits cost', () => {
       warn.mockRestore();
     }
   });
+
+  test('a thread that comes back from a handler that slept is no hit of its own', async () => {
+    const host = new FakeHost();
+    const process = host.spawn(LOOP);
+    const { handler, wake } = sleeper();
+    host.engine.register(
+      host.root,
+      probe(process, TEXT, (hit) => {
+        host.clock.pass(100);
+        return handler(hit);
+      }),
+    );
+    host.run(process.leader);
+    wake();
+    await settled();
+    host.run(process.leader);
+    expect(host.engine.report().probepoints[0]?.cost).toBe(100);
+  });
+
+  test('nobody is warned of a handler whose thread has gone', async () => {
+    const host = new FakeHost();
+    const warn = vi.spyOn(log, 'warn').mockImplementation(() => {});
+    try {
+      const process = host.spawn(LOOP);
+      const { handler, wake } = sleeper();
+      host.engine.register(host.root, probe(process, TEXT, handler));
+      host.run(process.leader);
+      host.clock.pass(4e9);
+      host.exitThread(process.leader);
+      host.clock.pass(20e9);
+      expect(warn).not.toHaveBeenCalled();
+      expect(host.engine.statistics.slept).toBe(4e9);
+      wake();
+      await settled();
+      expect(host.engine.statistics.slept).toBe(4e9);
+    } finally {
+      warn.mockRestore();
+    }
+  });
 });
 
 test('what happened at a place is told when its probe has gone, and goes on when it comes back', () => {
