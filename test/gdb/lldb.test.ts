@@ -119,6 +119,7 @@ describe.skipIf(!INSTALLED)('lldb', { timeout: 180_000 }, () => {
   test('interrupt and detach', async () => {
     const server = await startServer(sidestep(), [listener, 'spin']);
     const client = spawn(LLDB, ['--no-lldbinit', '-o', `target create ${listener}`], { env: PLAIN_ENVIRONMENT });
+    const closed = once(client, 'close');
     let printed = '';
     client.stdout.setEncoding('utf8').on('data', (text: string) => {
       printed += text;
@@ -135,7 +136,7 @@ describe.skipIf(!INSTALLED)('lldb', { timeout: 180_000 }, () => {
     await until(/stop reason = signal SIGINT[\s\S]*listener.c/);
     client.stdin.write('expression turns > 0\ndetach\nquit\n');
     await until(/\(bool\) \$0 = true/);
-    await once(client, 'close');
+    await closed;
     expect(server.stderr()).toContain('Detaching from process');
     server.kill();
   });
