@@ -38,3 +38,4 @@ export function unreachable(value: never): never {
 }
 
 export const NS_PER_MS = 1_000_000;
+export const NS_PER_SECOND = 1_000_000_000;

@@ -2,12 +2,17 @@
  * Virtual time (docs/design.md, "Time is virtual"): CLOCK_MONOTONIC is the machine-wide count of retired instructions times 1 ns, plus a
  * fixed charge for every system call, plus jumps.
  */
-export const NS_PER_SECOND = 1_000_000_000;
+import { NS_PER_SECOND } from '../types.js';
 
 /** A point on a clock whose ns do not fit a double: whole seconds and 0..999,999,999 ns. */
 export interface Timespec {
   readonly seconds: number;
   readonly nanoseconds: number;
+}
+
+/** All of it in ns. */
+export function exactNs({ seconds, nanoseconds }: Timespec): bigint {
+  return BigInt(seconds) * BigInt(NS_PER_SECOND) + BigInt(nanoseconds);
 }
 
 /** A timespec from ns that a double holds exactly. */

@@ -2,11 +2,10 @@
  * Hits as `perf script --ns` prints those of uprobes, so that what reads its output reads ours: stackcollapse-perf.pl, speedscope, the Firefox Profiler,
  * Perfetto.
  */
+import { NS_PER_SECOND } from '../types.js';
 import { stackLines } from './call-stack.js';
 import { perfName } from './event-name.js';
 import type { ProbeEvent } from './probe-event.js';
-
-const NS_PER_SECOND = 1_000_000_000;
 
 export function perfScriptText(event: ProbeEvent, withStack: boolean): string {
   const { spec, site, comm, pid, tid, time, hit } = event;

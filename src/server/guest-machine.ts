@@ -1,4 +1,5 @@
 /** The emulated machine of a server or a run: what the command line asks for, on the host that Node runs on. */
+
 import { readdirSync } from 'node:fs';
 import { type AssembledMachine, createMachine } from '../emulator/create-machine.js';
 import { NodeHost } from '../emulator/host/node-host.js';
@@ -11,6 +12,7 @@ import type { Process } from '../emulator/process.js';
 import type { LoadFailure } from '../emulator/program-loader.js';
 import type { ProgramStarter, StartRequest } from '../inferior/launcher.js';
 import type { MachineOptions } from '../options.js';
+import { NS_PER_SECOND } from '../types.js';
 
 /** Set by start.ts for the joined program. */
 declare const SIDESTEP_BUILD: string | undefined;
@@ -20,7 +22,6 @@ const FIRST_PID = 3_000_000;
 /** personality(2). */
 const ADDR_NO_RANDOMIZE = 0x4_0000;
 const AT_FDCWD = -100;
-const NS_PER_SECOND = 1e9;
 
 /** No process of the host has a pid from here on (where there is a /proc that tells). */
 function firstPid(): number {

@@ -9,8 +9,9 @@ import type { Process } from '../emulator/process.js';
 import { EBADF, EINVAL, EPERM, ESRCH, isRejected, type Rejected, rejected } from '../rsp/error-code.js';
 import type { FileStat, HostFile, HostIo, OpenMode } from '../rsp/target-abilities.js';
 import type { Pid } from '../types.js';
+import { NS_PER_SECOND } from '../types.js';
 
-const NS_PER_SECOND = 1_000_000_000n;
+const SECOND = BigInt(NS_PER_SECOND);
 
 /** `directory`: where relative paths begin that no process has sent. */
 export function guestFiles(machine: Machine, directory: string): HostIo {
@@ -101,9 +102,9 @@ function rspStat(stat: KernelStat): FileStat {
     size: stat.size,
     blksize: stat.blockSize,
     blocks: stat.blocks,
-    atime: Number(stat.accessed / NS_PER_SECOND),
-    mtime: Number(stat.modified / NS_PER_SECOND),
-    ctime: Number(stat.changed / NS_PER_SECOND),
+    atime: Number(stat.accessed / SECOND),
+    mtime: Number(stat.modified / SECOND),
+    ctime: Number(stat.changed / SECOND),
   };
 }
 

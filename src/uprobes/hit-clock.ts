@@ -3,7 +3,7 @@
  * probed in the same way.
  */
 import { log } from '../log.js';
-import { hex } from '../types.js';
+import { hex, NS_PER_SECOND } from '../types.js';
 import type { HostClock } from './port.js';
 import type { Probepoint } from './probepoint.js';
 import type { UTask } from './task.js';
@@ -11,7 +11,7 @@ import type { UTask } from './task.js';
 /** One hit of a probepoint in so many is timed: two looks at a clock take as long as a third of a hit. */
 const TIMED_EVERY = 64;
 /** A handler that sleeps for longer is told of, ns. */
-const LONG_SLEEP = 10_000_000_000;
+const LONG_SLEEP = 10 * NS_PER_SECOND;
 
 interface Sleeper {
   readonly probepoint: Probepoint | undefined;
@@ -63,7 +63,10 @@ export class HitClock {
         if (sleeper.told || slept < LONG_SLEEP) continue;
         sleeper.told = true;
         const address = sleeper.probepoint && hex(sleeper.probepoint.vaddr);
-        log.warn({ tid: thread.tid, address, seconds: Math.round(slept / 1e9) }, 'a probe handler sleeps for long');
+        log.warn(
+          { tid: thread.tid, address, seconds: Math.round(slept / NS_PER_SECOND) },
+          'a probe handler sleeps for long',
+        );
       }
       if (this.sleepers.size > 0) this.watch(clock);
     });

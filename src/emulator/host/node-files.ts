@@ -1,5 +1,7 @@
 /** Files and directories of the host by node:fs, synchronously. */
+
 import * as fs from 'node:fs';
+import { NS_PER_SECOND } from '../../types.js';
 import { EFBIG, ENOENT, ENXIO, EOPNOTSUPP, EROFS } from '../kernel/errno.js';
 import { O } from '../kernel/file/open-file.js';
 import type { FileStat } from '../kernel/file/stat.js';
@@ -21,7 +23,7 @@ const S_IFLNK = 0o120000;
 const S_IFSOCK = 0o140000;
 /** Directory entries that one call to the host fetches. */
 const ENTRIES_AT_ONCE = 256;
-const NS = 1_000_000_000n;
+const SECOND = BigInt(NS_PER_SECOND);
 
 const DT = { UNKNOWN: 0, FIFO: 1, CHR: 2, DIR: 4, BLK: 6, REG: 8, LNK: 10, SOCK: 12 } as const;
 
@@ -226,7 +228,7 @@ function isLink(host: HostPath): boolean {
 function seconds(change: TimeChange, old: bigint): number {
   if (change === 'now') return Date.now() / 1000;
   const ns = change ?? old;
-  return Number(ns / NS) + Number(ns % NS) / 1e9;
+  return Number(ns / SECOND) + Number(ns % SECOND) / NS_PER_SECOND;
 }
 
 /** In the file system's own order, which programs show that do not sort (`readdirSync` does sort). */

@@ -1,5 +1,7 @@
 /** struct timespec and struct timeval in guest memory, and the clocks that syscalls name (linux/time.h). */
-import { NS_PER_SECOND, type Timespec, timespec } from '../clock.js';
+
+import { NS_PER_SECOND } from '../../types.js';
+import { type Timespec, timespec } from '../clock.js';
 import type { Machine } from '../machine.js';
 import type { UserMemory } from '../memory/user-memory.js';
 import { EFAULT, EINVAL } from './errno.js';

@@ -1,5 +1,5 @@
 /** Interval timers: setitimer(2), getitimer(2), alarm(2), and everything that counts CPU time (kernel/time/itimer.c, posix-cpu-timers.c). */
-import { NS_PER_SECOND } from '../clock.js';
+import { NS_PER_SECOND } from '../../types.js';
 import type { Machine } from '../machine.js';
 import type { Process } from '../process.js';
 import { kernelInfo, SIGNAL } from '../signals.js';

@@ -1,6 +1,6 @@
 /** The machine as a program sees it: uname, sysinfo, random numbers, and what this kernel does not offer. */
 
-import { NS_PER_SECOND } from '../clock.js';
+import { NS_PER_SECOND } from '../../types.js';
 import type { Process } from '../process.js';
 import { EBADF, EFAULT, EINVAL, ENOSPC, EPERM, ERRNO, type ErrnoName, ESRCH } from './errno.js';
 import { filesOf } from './file/file-table.js';

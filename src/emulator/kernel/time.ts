@@ -1,5 +1,7 @@
 /** Clocks and sleeping (kernel/time/). All clocks are virtual: docs/design.md, "Time is virtual". */
-import { NS_PER_SECOND, type Timespec, timespec } from '../clock.js';
+
+import { NS_PER_SECOND } from '../../types.js';
+import { type Timespec, timespec } from '../clock.js';
 import type { Process } from '../process.js';
 import { cpuClock, cpuClockOwner } from './clock-names.js';
 import { EFAULT, EINVAL, EPERM, ERESTART_RESTARTBLOCK, ERESTARTNOHAND } from './errno.js';

@@ -1,4 +1,5 @@
 /** UserMemory over pages: copies that stop at the first page that cannot be accessed. */
+import { joined } from '../bytes.js';
 import type { PhysicalMemory } from './physical.js';
 import type { UserMemory } from './user-memory.js';
 
@@ -121,14 +122,4 @@ export abstract class UserAccess implements UserMemory {
     if (length > SHORT) u8.set(from.subarray(at, at + length), to);
     else for (let i = 0; i < length; i++) u8[to + i] = from[at + i];
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -1,4 +1,5 @@
 /** Files without a name in any directory: pipes, sockets, eventfds and their kin. */
+import { exactNs } from '../../clock.js';
 import type { Machine } from '../../machine.js';
 import { O, OpenFile } from './open-file.js';
 import type { FileStat } from './stat.js';
@@ -13,8 +14,7 @@ export function anonymousStat(
   mode: number,
   { uid, gid }: { readonly uid: number; readonly gid: number } = { uid: 0, gid: 0 },
 ): FileStat {
-  const { seconds, nanoseconds } = machine.clock.epoch;
-  const born = BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+  const born = exactNs(machine.clock.epoch);
   return {
     device: ANONYMOUS_DEVICE,
     inode,

@@ -1,6 +1,8 @@
 /** Changing the mode, owner, times and size of files, and writing them back (fs/open.c, fs/utimes.c, fs/attr.c, fs/sync.c). */
 
+import { NS_PER_SECOND } from '../../../types.js';
 import type { Timespec } from '../../clock.js';
+import { exactNs } from '../../clock.js';
 import { SIGNAL } from '../../signals.js';
 import { EACCES, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ENODEV, ENOENT, EPERM, ESPIPE } from '../errno.js';
 import { CAP, capable } from '../identity-checks.js';
@@ -101,11 +103,12 @@ const UTIME_NOW = 0x3fff_ffff;
 const UTIME_OMIT = 0x3fff_fffe;
 
 /** What one struct timespec of utimensat(2) says; -EINVAL. */
-function newTime({ seconds, nanoseconds }: Timespec): { readonly time: NewTime } | number {
+function newTime(when: Timespec): { readonly time: NewTime } | number {
+  const { nanoseconds } = when;
   if (nanoseconds === UTIME_NOW) return { time: 'now' };
   if (nanoseconds === UTIME_OMIT) return { time: undefined };
   if (nanoseconds < 0 || nanoseconds > 999_999_999) return -EINVAL;
-  return { time: BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds) };
+  return { time: exactNs(when) };
 }
 
 interface Times {
@@ -172,7 +175,7 @@ function utime(context: SyscallContext): number {
   const bytes = context.memory.readBytes(at, 16);
   if (bytes === undefined) return -EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset, 16);
-  const [accessed, modified] = [0, 8].map((offset) => view.getBigInt64(offset, true) * 1_000_000_000n);
+  const [accessed, modified] = [0, 8].map((offset) => view.getBigInt64(offset, true) * BigInt(NS_PER_SECOND));
   return setTimes(context, found, { accessed, modified });
 }
 

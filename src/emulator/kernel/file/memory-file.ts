@@ -1,4 +1,5 @@
 /** Files that live in memory alone: memfd_create(2) (mm/memfd.c, mm/shmem.c). */
+import { exactNs } from '../../clock.js';
 import { pathText } from '../../host/path-text.js';
 import type { Machine } from '../../machine.js';
 import type { BackingFile } from '../../memory/backing-file.js';
@@ -148,8 +149,8 @@ export class MemoryInode implements BackingFile {
 }
 
 /** CLOCK_REALTIME in ns. */
-export function presentOf({ clock: { realtime } }: Machine): bigint {
-  return BigInt(realtime.seconds) * 1_000_000_000n + BigInt(realtime.nanoseconds);
+export function presentOf({ clock }: Machine): bigint {
+  return exactNs(clock.realtime);
 }
 
 /** utimensat(2) on something in memory. */

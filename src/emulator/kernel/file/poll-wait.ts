@@ -1,5 +1,5 @@
 /** What poll(2), select(2) and their kin share (fs/select.c): looking at many files, time limits that are told back, temporary signal masks. */
-import { NS_PER_SECOND } from '../../clock.js';
+import { NS_PER_SECOND } from '../../../types.js';
 import { EFAULT, EINVAL, ERESTARTNOHAND } from '../errno.js';
 import { readTimespec, spanOf, timevalBytes, writeSpan } from '../guest-time.js';
 import { readSigSet } from '../signal.js';

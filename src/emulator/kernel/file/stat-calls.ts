@@ -1,4 +1,5 @@
 /** stat(2) and its kin, access(2), statfs(2) (fs/stat.c, fs/open.c, fs/statfs.c). */
+import { NS_PER_SECOND } from '../../../types.js';
 import { EACCES, EBADF, EFAULT, EINVAL, ENOENT } from '../errno.js';
 import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import { anyFileAt } from './descriptors.js';
@@ -8,7 +9,7 @@ import { AT, type Located, locateAt } from './path-walk.js';
 import { MAY, permits } from './permission.js';
 import { type FileStat, isDirectory, isLink } from './stat.js';
 
-const NS = 1_000_000_000n;
+const SECOND = BigInt(NS_PER_SECOND);
 
 /** struct stat, 144 bytes. */
 function statBytes(stat: FileStat): Uint8Array {
@@ -32,8 +33,8 @@ function statBytes(stat: FileStat): Uint8Array {
 
 /** Whole seconds rounded down, and ns. */
 function putTime(view: DataView, at: number, time: bigint): void {
-  const ns = ((time % NS) + NS) % NS;
-  view.setBigInt64(at, (time - ns) / NS, true);
+  const ns = ((time % SECOND) + SECOND) % SECOND;
+  view.setBigInt64(at, (time - ns) / SECOND, true);
   view.setBigInt64(at + 8, ns, true);
 }
 

@@ -1,4 +1,5 @@
 /** File systems whose content is computed: /proc, /sys, /dev. A tree of nodes that are made when somebody looks; nothing of them is kept. */
+import { exactNs } from '../../clock.js';
 import { pathBytes } from '../../host/path-text.js';
 import type { Machine } from '../../machine.js';
 import type { Process } from '../../process.js';
@@ -110,8 +111,7 @@ export class SyntheticFileSystem implements FileSystem {
   }
 
   statOf(node: SyntheticNode, path: string): FileStat {
-    const { seconds, nanoseconds } = this.machine.config.epoch;
-    const born = BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+    const born = exactNs(this.machine.config.epoch);
     const { uid, gid } = node.owner ?? ROOT_OWNER;
     return {
       device: this.identity.device,

@@ -1,5 +1,5 @@
 /** Files at the top of /proc: what they tell are the guest's facts, never the host's. */
-import { NS_PER_SECOND } from '../../clock.js';
+import { NS_PER_SECOND } from '../../../types.js';
 import type { Machine } from '../../machine.js';
 import { KERNEL_RELEASE, KERNEL_VERSION } from '../system.js';
 import { kilobytes, ticks } from './text.js';

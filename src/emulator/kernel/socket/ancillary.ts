@@ -1,4 +1,5 @@
 /** What goes beside the bytes of a message (SCM_RIGHTS, SCM_CREDENTIALS) and how a program packs it: struct cmsghdr, struct ucred (net/core/scm.c). */
+import { joined } from '../../bytes.js';
 import type { Process } from '../../process.js';
 import { EBADF, EINVAL, EPERM, ESRCH } from '../errno.js';
 import { filesOf, install } from '../file/file-table.js';
@@ -125,7 +126,7 @@ export function packControl(
     if (numbers.length < ancillary.files.length) truncated = true;
     if (numbers.length > 0) add(SCM_RIGHTS, new Uint8Array(Int32Array.from(numbers).buffer));
   }
-  return { bytes: concatenate(parts), truncated };
+  return { bytes: joined(parts), truncated };
 }
 
 function header(length: number, type: number, data: Uint8Array, total: number): Uint8Array {
@@ -157,14 +158,4 @@ function installAll(process: Process, files: readonly OpenFile[], places: number
 /** 12 bytes: struct ucred. */
 export function ucred({ pid, uid, gid }: PeerCredentials): Uint8Array {
   return new Uint8Array(Uint32Array.of(pid, uid, gid).buffer);
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

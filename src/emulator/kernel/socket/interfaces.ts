@@ -1,4 +1,5 @@
 /** The network interfaces of a machine: what rtnetlink (netlink.ts) and the ioctls of netdevice(7) tell of them. */
+import { word } from '../../bytes.js';
 import type { HostInterface } from '../../host/sockets.js';
 import type { Machine } from '../../machine.js';
 import { EADDRNOTAVAIL, EFAULT, ENODEV, ENOTTY, EPERM } from '../errno.js';
@@ -79,20 +80,16 @@ function inet(bytes: readonly number[]): number[] {
   return [AF.INET, 0, 0, 0, ...bytes];
 }
 
-function word(value: number): number[] {
-  return [...new Uint8Array(Int32Array.of(value).buffer)];
-}
-
-function half(value: number): number[] {
+function half(value: number): Uint8Array {
   return word(value).slice(0, 2);
 }
 
 /** What each request puts behind the name. */
-const ANSWERS: ReadonlyMap<number, (of: NetInterface) => readonly number[]> = new Map([
+const ANSWERS: ReadonlyMap<number, (of: NetInterface) => ArrayLike<number>> = new Map([
   [0x8913, ({ flags }: NetInterface) => half(flags & 0xffff)], // SIOCGIFFLAGS
   [0x891d, () => word(0)], // SIOCGIFMETRIC
   [0x8921, ({ mtu }) => word(mtu)], // SIOCGIFMTU
-  [0x8927, ({ hardware, hardwareAddress }) => [...half(hardware), ...hardwareAddress]], // SIOCGIFHWADDR
+  [0x8927, ({ hardware, hardwareAddress }) => Uint8Array.of(...half(hardware), ...hardwareAddress)], // SIOCGIFHWADDR
   [0x8933, ({ index }) => word(index)], // SIOCGIFINDEX
   [0x8942, () => word(QUEUE_LENGTH)], // SIOCGIFTXQLEN
 ]);

@@ -1,4 +1,5 @@
 /** What rtnetlink(7) answers: lists of the machine's interfaces and addresses. There are no routes, neighbours or rules to be told, and nothing can be changed. */
+import { joined, word } from '../../bytes.js';
 import { EINVAL, ENODEV, EOPNOTSUPP, EPERM } from '../errno.js';
 import { AF } from './constants.js';
 import { broadcastOf, type InterfaceAddress, type NetInterface, QUEUE_LENGTH } from './interfaces.js';
@@ -165,20 +166,6 @@ function messageOf(type: number, flags: number, sequence: number, port: number, 
   return joined([header, body]);
 }
 
-function word(value: number): Uint8Array {
-  return new Uint8Array(Int32Array.of(value).buffer);
-}
-
 function text(value: string): Uint8Array {
   return Uint8Array.from([...value, '\0'], (letter) => letter.charCodeAt(0));
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

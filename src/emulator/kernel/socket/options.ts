@@ -1,9 +1,9 @@
 /** Socket options (setsockopt(2), getsockopt(2)): which there are, what they begin as, and their packing. */
+import { NS_PER_SECOND } from '../../../types.js';
 import { EINVAL, ENOPROTOOPT, EOPNOTSUPP } from '../errno.js';
 import { AF, IPPROTO, SO, SOCK, SOL_SOCKET } from './constants.js';
 
 const MICROSECOND = 1000;
-const SECOND = 1_000_000_000;
 
 interface OptionRow {
   readonly level: number;
@@ -123,7 +123,7 @@ export class SocketOptions {
 
   private setTimeLimit(name: number, view: DataView): number {
     if (view.byteLength < 16) return -EINVAL;
-    const ns = Number(view.getBigInt64(0, true)) * SECOND + Number(view.getBigInt64(8, true)) * MICROSECOND;
+    const ns = Number(view.getBigInt64(0, true)) * NS_PER_SECOND + Number(view.getBigInt64(8, true)) * MICROSECOND;
     const timeout = ns <= 0 ? undefined : ns;
     if (name === SO.RCVTIMEO) this.receiveTimeout = timeout;
     else this.sendTimeout = timeout;
@@ -192,6 +192,8 @@ export function int(value: number): Uint8Array {
 }
 
 function timeval(ns: number): Uint8Array {
-  const seconds = Math.floor(ns / SECOND);
-  return new Uint8Array(BigInt64Array.of(BigInt(seconds), BigInt(Math.floor((ns % SECOND) / MICROSECOND))).buffer);
+  const seconds = Math.floor(ns / NS_PER_SECOND);
+  return new Uint8Array(
+    BigInt64Array.of(BigInt(seconds), BigInt(Math.floor((ns % NS_PER_SECOND) / MICROSECOND))).buffer,
+  );
 }
