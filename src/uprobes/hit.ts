@@ -104,16 +104,16 @@ function callConsumers(core: Core, task: UTask, probepoint: Probepoint, skipStop
   for (let i = 0; i < consumers.length; i++) {
     const record = consumers[i] as ConsumerRecord;
     const probe = plainProbe(record, thread);
-    if (probe === undefined) return goOn(newRun({ core, task, probepoint, consumers, skipStops }, i));
+    if (probe === undefined) return goOn(new Run(core, task, probepoint, consumers, skipStops, i));
     const call = new ProbeHit(thread, vaddr, 0n);
     record.registration.enter();
     const outcome = guarded(core, task, () => probe.handler?.(call)) ?? 'continue';
     if (outcome !== 'continue' || call.movedTo !== undefined || thread.ip !== vaddr)
-      return goOnAfter(newRun({ core, task, probepoint, consumers, skipStops }, i + 1), record, call, outcome);
+      return goOnAfter(new Run(core, task, probepoint, consumers, skipStops, i + 1), record, call, outcome);
     record.registration.leave();
   }
   return consumers.length === 0
-    ? goOn(newRun({ core, task, probepoint, consumers, skipStops }, 0))
+    ? goOn(new Run(core, task, probepoint, consumers, skipStops, 0))
     : execute(core, task, probepoint);
 }
 
@@ -145,32 +145,34 @@ function report(task: UTask, probepoint: Probepoint): HookAnswer {
 
 // ---- the long way
 
+const NONE: readonly never[] = [];
+
 /** A hit under way, and what it has done so far. */
-interface Run {
-  readonly core: Core;
-  readonly task: UTask;
-  readonly probepoint: Probepoint;
-  /** The consumers as they were when the thread arrived: who registers meanwhile is not called. */
-  readonly consumers: readonly ConsumerRecord[];
-  /** The debugger has seen this stop: its consumers do not count. */
-  readonly skipStops: boolean;
-  /** Index of the next one. */
+class Run {
+  /** Index of the next consumer. */
   next: number;
   handlers: number;
-  removals: number;
-  stop: boolean;
+  removals = 0;
+  stop = false;
   movedTo: number | undefined;
   /** Who wants to know of the return, and with which cookie. */
-  returns: readonly { readonly record: ConsumerRecord; readonly cookie: bigint }[];
-}
+  returns: readonly { readonly record: ConsumerRecord; readonly cookie: bigint }[] = NONE;
 
-const NONE: Run['returns'] = [];
-
-type Start = Pick<Run, 'core' | 'task' | 'probepoint' | 'consumers' | 'skipStops'>;
-
-/** `called`: so many consumers have had their call. */
-function newRun(start: Start, called: number): Run {
-  return { ...start, next: called, handlers: called, removals: 0, stop: false, movedTo: undefined, returns: NONE };
+  /**
+   * `consumers`: as they were when the thread arrived: who registers meanwhile is not called. `skipStops`: the debugger has seen this stop, its consumers
+   * do not count. `called`: so many consumers have had their call.
+   */
+  constructor(
+    readonly core: Core,
+    readonly task: UTask,
+    readonly probepoint: Probepoint,
+    readonly consumers: readonly ConsumerRecord[],
+    readonly skipStops: boolean,
+    called: number,
+  ) {
+    this.next = called;
+    this.handlers = called;
+  }
 }
 
 /** After a handler that has done something out of the ordinary. */
