@@ -136,7 +136,7 @@ export class Debugged {
 
   /** What clients call the thread. */
   idOf({ process, tid }: Thread): ThreadId {
-    return { ...this.idOfLeader(process), tid };
+    return { pid: this.idOfLeader(process).pid, tid };
   }
 
   idOfLeader(process: Process): ThreadId {

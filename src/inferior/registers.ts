@@ -6,7 +6,7 @@ import type { CpuState } from '../emulator/cpu-state.js';
 import type { Machine } from '../emulator/machine.js';
 import type { Thread } from '../emulator/thread.js';
 import { FXSAVE_BYTES, fxrstor, fxsave, saveX87 } from '../emulator/x86/fpu-image.js';
-import { type RegisterRow, registerNamed } from '../register-set.js';
+import { type RegisterRow, registerNamed, SLOT } from '../register-set.js';
 import { TASK_SIZE } from '../types.js';
 
 const MXCSR = registerNamed('mxcsr').number;
@@ -42,12 +42,23 @@ export function readRegister({ execution }: Machine, { cpu }: Thread, row: Regis
 
 /** Where each row of a set lies in a block of all of them, and how it gets there. */
 interface Layout {
-  /** By 32-bit word of the block: the word of the CPU struct that it is; -1: computed. */
+  /** The 32-bit words of the block that are words of the CPU struct: number in the block, number in the struct, and so on. */
   readonly words: Int32Array;
-  readonly computed: readonly { readonly row: RegisterRow; readonly into: Uint8Array }[];
+  /** Where eflags goes. */
+  readonly flags: Uint8Array | undefined;
+  readonly x87: readonly { readonly row: RegisterRow; readonly into: Uint8Array }[];
+  /** X87_WORDS of the thread whose x87 is in the block: few programs use it, and to compute it takes longer than all the rest. */
+  readonly x87Of: Int32Array;
   /** What `readRegisters` fills. */
   readonly block: Int32Array;
   readonly bytes: Uint8Array;
+}
+
+/** The words of the CPU struct that the rows of the x87 are computed from. */
+const X87_WORDS = Int32Array.from([...wordsOf(SLOT.FCW, SLOT.SEG), ...wordsOf(SLOT.X87, SLOT.ORIG_RAX)]);
+
+function wordsOf(from: number, to: number): number[] {
+  return Array.from({ length: (to - from) / 4 }, (_, i) => from / 4 + i);
 }
 
 const layouts = new WeakMap<readonly RegisterRow[], Layout>();
@@ -58,36 +69,50 @@ function layoutOf(rows: readonly RegisterRow[]): Layout {
   const size = rows.reduce((sum, { bits }) => sum + bits / 8, 0);
   const block = new Int32Array(Math.ceil(size / 4));
   const bytes = new Uint8Array(block.buffer, 0, size);
-  const words = new Int32Array(block.length).fill(-1);
-  const computed: { row: RegisterRow; into: Uint8Array }[] = [];
+  const words: number[] = [];
+  const x87: { row: RegisterRow; into: Uint8Array }[] = [];
+  let flags: Uint8Array | undefined;
   let at = 0;
   for (const row of rows) {
     const length = row.bits / 8;
-    if (row.slot === undefined) computed.push({ row, into: bytes.subarray(at, at + length) });
+    const into = bytes.subarray(at, at + length);
+    if (row.name === 'eflags') flags = into;
+    else if (row.slot === undefined) x87.push({ row, into });
     else if (at % 4 !== 0) throw new Error(`register ${row.name} is not aligned`);
-    else for (let i = 0; i < length; i += 4) words[(at + i) / 4] = (row.slot + i) / 4;
+    else for (let i = 0; i < length; i += 4) words.push((at + i) / 4, (row.slot + i) / 4);
     at += length;
   }
-  const made = { words, computed, block, bytes };
+  // Of no thread yet: a control word has 16 bits.
+  const x87Of = new Int32Array(X87_WORDS.length).fill(-1);
+  const made = { words: Int32Array.from(words), flags, x87, x87Of, block, bytes };
   layouts.set(rows, made);
   return made;
 }
 
 /** All registers of a set, one after another. Hot: tracepoints that collect $regs. The bytes are valid until the next call. */
 export function readRegisters({ execution }: Machine, { cpu }: Thread, rows: readonly RegisterRow[]): Uint8Array {
-  const { words, computed, block, bytes } = layoutOf(rows);
+  const { words, flags, x87, x87Of, block, bytes } = layoutOf(rows);
   const { i32 } = cpu.physical;
   const base = cpu.base / 4;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i] as number;
-    if (word >= 0) block[i] = i32[base + word] as number;
-  }
-  const image = x87Image(cpu);
-  for (const { row, into } of computed) {
-    if (row.name === 'eflags') writeU32(into, execution.getFlags(cpu));
-    else readX87(image, row, into);
+  for (let i = 0; i < words.length; i += 2) block[words[i] as number] = i32[base + (words[i + 1] as number)] as number;
+  if (flags !== undefined) writeU32(flags, execution.getFlags(cpu));
+  if (x87Changed(cpu, x87Of)) {
+    const image = x87Image(cpu);
+    for (const { row, into } of x87) readX87(image, row, into);
   }
   return bytes;
+}
+
+/** Whether the words are others than `known`, which are these from now on. */
+function x87Changed({ physical: { i32 }, base }: CpuState, known: Int32Array): boolean {
+  let changed = false;
+  for (let i = 0; i < known.length; i++) {
+    const word = i32[base / 4 + (X87_WORDS[i] as number)] as number;
+    if (word === known[i]) continue;
+    known[i] = word;
+    changed = true;
+  }
+  return changed;
 }
 
 /**

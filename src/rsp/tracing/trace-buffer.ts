@@ -7,6 +7,8 @@ export const MAX_SIZE = 256 << 20;
 
 export class TraceBuffer {
   private frames: TraceFrame[] = [];
+  /** So many of them have made room: they go when they are the greater part, as to move all others up takes its time. */
+  private gone = 0;
   private used = 0;
   private createdCount = 0;
   private capacity = DEFAULT_SIZE;
@@ -22,7 +24,7 @@ export class TraceBuffer {
   }
 
   get count(): number {
-    return this.frames.length;
+    return this.frames.length - this.gone;
   }
 
   /** Those that are gone again included. */
@@ -38,6 +40,7 @@ export class TraceBuffer {
 
   clear(): void {
     this.frames = [];
+    this.gone = 0;
     this.used = 0;
     this.createdCount = 0;
   }
@@ -54,12 +57,12 @@ export class TraceBuffer {
   }
 
   get(index: number): TraceFrame | undefined {
-    return this.frames[index];
+    return this.frames[this.gone + index];
   }
 
   /** Index of the first frame from `start` on that is looked for. */
   find(start: number, wanted: (frame: TraceFrame) => boolean): number | undefined {
-    const index = this.frames.findIndex((frame, i) => i >= start && wanted(frame));
+    const index = this.kept().findIndex((frame, i) => i >= start && wanted(frame));
     return index < 0 ? undefined : index;
   }
 
@@ -67,7 +70,7 @@ export class TraceBuffer {
   raw(offset: number, length: number): Uint8Array {
     const pieces: Uint8Array[] = [];
     let at = 0;
-    for (const frame of this.frames) {
+    for (const frame of this.kept()) {
       const end = at + FRAME_HEAD + frame.blocks.length;
       if (end > offset && at < offset + length) {
         pieces.push(encodeFrame(frame).subarray(Math.max(0, offset - at), offset + length - at));
@@ -79,9 +82,18 @@ export class TraceBuffer {
 
   private makeRoom(size: number): void {
     while (this.free < size) {
-      const oldest = this.frames.shift();
+      const oldest = this.frames[this.gone];
       if (oldest === undefined) return;
+      this.gone++;
       this.used -= FRAME_HEAD + oldest.blocks.length;
     }
+    if (this.gone > this.frames.length / 2) this.kept();
+  }
+
+  /** The frames, with those that have made room left out. */
+  private kept(): readonly TraceFrame[] {
+    if (this.gone > 0) this.frames = this.frames.slice(this.gone);
+    this.gone = 0;
+    return this.frames;
   }
 }
