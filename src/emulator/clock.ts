@@ -22,7 +22,7 @@ export function timespec(ns: number): Timespec {
 }
 
 /** ns that a system call takes: what is between a fast processor's and the emulator's own time for one. The same for all, so it is the guest's doing alone. */
-export const SYSCALL_NS = 1000;
+export const SYSCALL_NS = 2000;
 
 export class VirtualClock {
   /** Instructions retired by all threads of the machine. */
