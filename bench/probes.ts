@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { OPCODES, type OpName } from '../src/agent-expression/opcodes.js';
-import { type AgentProgram, parseAgentExpression } from '../src/agent-expression/program.js';
+import { assemble, op } from '../src/agent-expression/assemble.js';
+import type { AgentProgram } from '../src/agent-expression/program.js';
 import { ElfFile } from '../src/elf/elf-file.js';
 import { elfSymbols } from '../src/elf/symbols.js';
 import { NO_HOOKS } from '../src/emulator/hooks.js';
@@ -31,21 +31,12 @@ const RUNS = Number(values.runs);
 /** CPU time of a run that is long enough to be measured, in ns. */
 const WANTED = Number(values.seconds) * 1e9;
 
-const op = (name: OpName, ...operand: number[]): number[] => [
-  OPCODES.find((row) => row.name === name)?.code ?? 0,
-  ...operand,
-];
-function expression(...code: number[][]): AgentProgram {
-  const parsed = parseAgentExpression(Uint8Array.from([...code.flat(), ...op('end')]));
-  if ('invalid' in parsed) throw new Error(parsed.invalid);
-  return parsed;
-}
-const RDI = op('reg', 0, registerNamed('rdi').number);
-const RSP = op('reg', 0, registerNamed('rsp').number);
+const RDI = op('reg', registerNamed('rdi').number);
+const RSP = op('reg', registerNamed('rsp').number);
 const MINUS_ONE = [...op('const8', 1), ...op('const8', 2), ...op('sub')];
 /** What gdb sends for `$rdi == -1`, and for a word of memory. */
-const FALSE = expression(RDI, MINUS_ONE, op('equal'));
-const FALSE_MEMORY = expression(RSP, op('ref64'), MINUS_ONE, op('equal'));
+const FALSE = assemble(RDI, MINUS_ONE, op('equal'));
+const FALSE_MEMORY = assemble(RSP, op('ref64'), MINUS_ONE, op('equal'));
 
 interface Placed {
   readonly bound: BoundEngine;

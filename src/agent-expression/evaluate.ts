@@ -7,7 +7,7 @@ import { formatPrintf } from './printf.js';
 import type { AgentProgram, Instruction } from './program.js';
 
 /** Instructions one evaluation may take: backward jumps exist. */
-export const MAX_STEPS = 10_000;
+const MAX_STEPS = 10_000;
 
 /** What a program can see and do: one thread, stopped or inside a hit. Addresses and values are unsigned 64-bit. */
 export interface AgentMachine {
@@ -25,7 +25,7 @@ export interface AgentMachine {
 }
 
 /** Where the trace opcodes put what they record. False: unreadable, or no room. */
-export interface AgentCollector {
+interface AgentCollector {
   memory(address: bigint, length: number): boolean;
   variable(number: number): boolean;
 }
@@ -57,7 +57,7 @@ export function evaluate(program: AgentProgram, machine: AgentMachine): Evaluati
 }
 
 /** What a breakpoint's condition list decides. */
-export interface ConditionResult {
+interface ConditionResult {
   readonly stop: boolean;
   /** The stop is because a condition could not be evaluated. */
   readonly error?: string;

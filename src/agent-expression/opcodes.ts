@@ -5,7 +5,10 @@
  */
 
 /** What follows the opcode byte. `printf`: u8 number of arguments, u16 length, that many bytes of format with its NUL. */
-export type OperandKind = 'none' | 'u8' | 'u16' | 'u32' | 'u64' | 'printf';
+type OperandKind = 'none' | 'u8' | 'u16' | 'u32' | 'u64' | 'printf';
+
+/** In bytes. */
+export const OPERAND_SIZE: Record<Exclude<OperandKind, 'printf'>, number> = { none: 0, u8: 1, u16: 2, u32: 4, u64: 8 };
 
 interface OpcodeShape {
   readonly code: number;
@@ -27,7 +30,7 @@ function op<const Name extends string>(
 }
 
 /** `pick` and `printf` reach deeper than their rows say: program.ts looks at their operands. */
-export const OPCODES = [
+const OPCODES = [
   op(0x02, 'add', 2, 1),
   op(0x03, 'sub', 2, 1),
   op(0x04, 'mul', 2, 1),
@@ -79,7 +82,14 @@ export type Opcode = (typeof OPCODES)[number];
 export type OpName = Opcode['name'];
 
 const byCode = new Map<number, Opcode>(OPCODES.map((row) => [row.code, row]));
+const byName = new Map<OpName, Opcode>(OPCODES.map((row) => [row.name, row]));
 
 export function opcodeFor(code: number): Opcode | undefined {
   return byCode.get(code);
+}
+
+export function opcodeNamed(name: OpName): Opcode {
+  const row = byName.get(name);
+  if (row === undefined) throw new Error(`no opcode ${name}`);
+  return row;
 }

@@ -4,7 +4,7 @@
  */
 
 /** One conversion, as in C: `%` flags width .precision length conversion. */
-export interface Conversion {
+interface Conversion {
   /** Of `-+ #0`. */
   readonly flags: string;
   readonly width: number;
@@ -19,7 +19,7 @@ export interface PrintfFormat {
 }
 
 /** Bytes of the string that `%s` prints at most, so that a missing NUL does not print the whole memory. */
-export const MAX_STRING = 4096;
+const MAX_STRING = 4096;
 /** Widths beyond this are no formatting. */
 const MAX_WIDTH = 4096;
 

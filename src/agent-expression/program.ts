@@ -3,7 +3,7 @@
  * neither underflows nor exceeds its limit, and has one height at each instruction whatever the way there. So the evaluator
  * checks none of this, and a code generator can give each stack place a local.
  */
-import { type Opcode, type OperandKind, opcodeFor } from './opcodes.js';
+import { OPERAND_SIZE, type Opcode, opcodeFor } from './opcodes.js';
 import { type PrintfFormat, parsePrintfFormat } from './printf.js';
 
 /** Stack places of gdbserver's interpreter. */
@@ -33,7 +33,7 @@ export interface AgentProgram {
 }
 
 /** Why bytecode is not a program. */
-export interface InvalidExpression {
+interface InvalidExpression {
   readonly invalid: string;
 }
 
@@ -45,8 +45,6 @@ interface Decoded {
   readonly operand: bigint;
   readonly print?: PrintfFormat;
 }
-
-const OPERAND_SIZE: Record<Exclude<OperandKind, 'printf'>, number> = { none: 0, u8: 1, u16: 2, u32: 4, u64: 8 };
 
 export function parseAgentExpression(bytes: Uint8Array): AgentProgram | InvalidExpression {
   if (bytes.length > MAX_BYTECODE) return { invalid: `${bytes.length} bytes of bytecode exceed ${MAX_BYTECODE}` };

@@ -5,21 +5,19 @@
  * any other is evaluated hit by hit. What cannot be read makes a condition false, and an agent expression that fails counts as false, so memory may
  * be read wherever a failure makes the whole condition false: not below `||` and `!`.
  */
-import { OPCODES, type OpName } from '../agent-expression/opcodes.js';
-import { type AgentProgram, parseAgentExpression } from '../agent-expression/program.js';
+import { constant, op, tryAssemble } from '../agent-expression/assemble.js';
+import type { AgentProgram } from '../agent-expression/program.js';
 import { GPR, REGISTERS, SLOT } from '../register-set.js';
 import { argumentPlace } from './arguments.js';
 import type { EventSpec } from './event-spec.js';
 import type { BinaryOperator, Tree } from './expression.js';
-import type { FetchType, Source } from './fetch-arg.js';
+import { type FetchType, innermost, type Source, typeOf } from './fetch-arg.js';
 
 /** undefined: the event has no condition, or it must be evaluated hit by hit. */
 export function conditionProgram(event: EventSpec): AgentProgram | undefined {
   if (event.condition === undefined || event.returns) return undefined;
   const code = new Translator(event).integer(event.condition.tree, true);
-  if (code === undefined) return undefined;
-  const program = parseAgentExpression(Uint8Array.from([...code.bytes, ...op('end')]));
-  return 'invalid' in program ? undefined : program;
+  return code && tryAssemble(code.bytes);
 }
 
 /** Code that pushes an integer: its low 64 bits. */
@@ -32,20 +30,11 @@ interface Code {
   readonly fails: boolean;
 }
 
-const CODES = new Map<string, number>(OPCODES.map(({ name, code }) => [name, code]));
 const WORD = 64;
 const BOOLEAN = { min: 0n, max: 1n };
 
-function op(name: OpName, ...operand: readonly number[]): readonly number[] {
-  const code = CODES.get(name);
-  if (code === undefined) throw new Error(`no opcode ${name}`);
-  return [code, ...operand];
-}
-
-function constant(value: bigint): Code {
-  const word = Buffer.alloc(WORD / 8);
-  word.writeBigUInt64BE(BigInt.asUintN(WORD, value));
-  return { bytes: op('const64', ...word), min: value, max: value, fails: false };
+function exactly(value: bigint): Code {
+  return { bytes: constant(value), min: value, max: value, fails: false };
 }
 
 const isSigned = ({ min, max }: Pick<Code, 'min' | 'max'>): boolean => min >= -(1n << 63n) && max < 1n << 63n;
@@ -63,7 +52,7 @@ class Translator {
     switch (tree.kind) {
       case 'constant':
         return typeof tree.value === 'bigint' && fits({ min: tree.value, max: tree.value })
-          ? constant(tree.value)
+          ? exactly(tree.value)
           : undefined;
       case 'field': {
         const arg = this.event.args.find(({ name }) => name === tree.name);
@@ -75,7 +64,7 @@ class Translator {
         const operand = this.integer(tree.operand);
         if (operand === undefined || tree.operator === '+') return operand;
         if (tree.operator === '!') return operand.fails ? undefined : made(operand, BOOLEAN, op('log_not'));
-        if (tree.operator === '-') return checked('-', constant(0n), operand, op('sub'));
+        if (tree.operator === '-') return checked('-', exactly(0n), operand, op('sub'));
         return isSigned(operand) ? made(operand, { min: ~operand.max, max: ~operand.min }, op('bit_not')) : undefined;
       }
       case 'and':
@@ -97,8 +86,8 @@ class Translator {
 
   private fetched(source: Source, type: FetchType | undefined): Code | undefined {
     // Where a USDT probe has its arguments is said by each of its places.
-    if (this.event.place.kind === 'usdt' && mentionsArgument(source)) return undefined;
-    const wanted = type ?? { kind: 'integer', sign: 'x', bits: WORD };
+    if (this.event.place.kind === 'usdt' && innermost(source).kind === 'argument') return undefined;
+    const wanted = typeOf({ source, type }, { operands: undefined });
     if (wanted.kind !== 'integer') return undefined;
     const { bits, sign } = wanted;
     const value = value64(source, bits);
@@ -110,9 +99,6 @@ class Translator {
     return made(value, { min: 0n, max: (1n << BigInt(bits)) - 1n }, bits < WORD ? op('zero_ext', bits) : []);
   }
 }
-
-const mentionsArgument = (source: Source): boolean =>
-  source.kind === 'memory' ? mentionsArgument(source.at) : source.kind === 'argument';
 
 const made = (of: Code, range: Pick<Code, 'min' | 'max'>, bytes: readonly number[]): Code => ({
   bytes: [...of.bytes, ...bytes],
@@ -137,7 +123,7 @@ function value64(source: Source, bits: number): Code | undefined {
       return 'register' in place ? register(place.register) : memory(register(GPR.RSP), place.stack, bits);
     }
     case 'constant':
-      return constant(source.value);
+      return exactly(source.value);
     case 'stack':
       return memory(register(GPR.RSP), 8n * BigInt(source.word), bits);
     case 'memory': {
@@ -152,10 +138,10 @@ function value64(source: Source, bits: number): Code | undefined {
 function register(hardware: number): Code {
   const row = REGISTERS.find(({ slot }) => slot === SLOT.GPR + 8 * hardware);
   if (row === undefined) throw new Error(`no general register ${hardware}`);
-  return { bytes: op('reg', row.number >> 8, row.number & 0xff), min: 0n, max: (1n << 64n) - 1n, fails: false };
+  return { bytes: op('reg', row.number), min: 0n, max: (1n << 64n) - 1n, fails: false };
 }
 
-const LOADS: ReadonlyMap<number, OpName> = new Map([
+const LOADS: ReadonlyMap<number, 'ref8' | 'ref16' | 'ref32' | 'ref64'> = new Map([
   [8, 'ref8'],
   [16, 'ref16'],
   [32, 'ref32'],
@@ -165,7 +151,7 @@ const LOADS: ReadonlyMap<number, OpName> = new Map([
 function memory(base: Code, offset: bigint, bits: number): Code | undefined {
   const load = LOADS.get(bits);
   if (load === undefined) return undefined;
-  const address = offset === 0n ? base.bytes : [...base.bytes, ...constant(offset).bytes, ...op('add')];
+  const address = offset === 0n ? base.bytes : [...base.bytes, ...constant(offset), ...op('add')];
   return { bytes: [...address, ...op(load)], min: 0n, max: (1n << BigInt(bits)) - 1n, fails: true };
 }
 

@@ -1,7 +1,7 @@
 /** Inline hooks change nothing but the time: counters, conditions, commands and handlers see the same hits without them. */
 import { expect, test } from 'vitest';
-import { OPCODES, type OpName } from '../../src/agent-expression/opcodes.js';
-import { type AgentProgram, parseAgentExpression } from '../../src/agent-expression/program.js';
+import { assemble, op, print } from '../../src/agent-expression/assemble.js';
+import type { AgentProgram } from '../../src/agent-expression/program.js';
 import type { Thread } from '../../src/emulator/thread.js';
 import { type MachineOptions, TIERS } from '../../src/options.js';
 import { registerNamed } from '../../src/register-set.js';
@@ -15,27 +15,17 @@ import { finish, registers, start } from './real-machine.js';
 
 const SLOWLY: readonly Method[] = METHODS.filter((method) => method !== 'hook');
 
-const op = (name: OpName, ...operand: number[]): number[] => [
-  OPCODES.find((row) => row.name === name)?.code ?? 0,
-  ...operand,
-];
-const reg = (name: string): number[] => op('reg', 0, registerNamed(name).number);
-
-function program(...code: number[][]): AgentProgram {
-  const parsed = parseAgentExpression(Uint8Array.from([...code.flat(), ...op('end')]));
-  if ('invalid' in parsed) throw new Error(parsed.invalid);
-  return parsed;
-}
+const reg = (name: string): readonly number[] => op('reg', registerNamed(name).number);
 
 /** Bit `n` of rax. */
-const bit = (n: number): AgentProgram => program(reg('rax'), op('const8', 1 << n), op('bit_and'));
+const bit = (n: number): AgentProgram => assemble(reg('rax'), op('const8', 1 << n), op('bit_and'));
 /** The word on top of the stack is odd. */
-const oddTop = program(reg('rsp'), op('ref64'), op('const8', 1), op('bit_and'));
+const oddTop = assemble(reg('rsp'), op('ref64'), op('const8', 1), op('bit_and'));
 /** Fails where rcx is zero. */
-const quotient = program(op('const8', 7), reg('rcx'), op('div_unsigned'));
-const impossible = program(op('const8', 8), op('ref8'));
-const flags = program(reg('eflags'), op('const8', 1), op('bit_and'));
-const print = program(op('const8', 0), op('const8', 0), op('printf', 0, 0, 2, 0x2e, 0));
+const quotient = assemble(op('const8', 7), reg('rcx'), op('div_unsigned'));
+const impossible = assemble(op('const8', 8), op('ref8'));
+const flags = assemble(reg('eflags'), op('const8', 1), op('bit_and'));
+const dot = assemble(print('.'));
 
 /** Addresses that the program executes. */
 function executed(argv: readonly string[]): readonly number[] {
@@ -74,8 +64,8 @@ function observed(
   for (const [i, vaddr] of places.entries()) {
     if (i % 2 === 0) count(vaddr);
     if (i % 3 === 0) count(vaddr, [bit(0), oddTop, quotient, impossible, flags][i % 5]);
-    if (i % 4 === 1) stop(vaddr, [bit(1), bit(2)], [print]);
-    if (i % 5 === 2) stop(vaddr, [oddTop], [print]);
+    if (i % 4 === 1) stop(vaddr, [bit(1), bit(2)], [dot]);
+    if (i % 5 === 2) stop(vaddr, [oddTop], [dot]);
     if (i % 41 === 3) stop(vaddr, [bit(3)], []);
     if (i % 11 === 6) {
       const when = [bit(1), oddTop, quotient, impossible][i % 4] as AgentProgram;
@@ -136,7 +126,7 @@ test.each(SUBJECTS)('$source with inline hooks is as without', ({ source, flags:
 test('what has passed stays counted when the breakpoint goes', () => {
   const argv = [buildGuest({ source: 'bare-loops.c', flags: NOSTDLIB })];
   const { engine, process, port, guest } = start(argv);
-  const never = program(op('const8', 0));
+  const never = assemble(op('const8', 0));
   const request = { process: port.process(process), commands: [] };
   const made = executed(argv).map((address) => engine.setBreakpoint({ ...request, address, conditions: [never] }));
   guest.machine.run(5000);

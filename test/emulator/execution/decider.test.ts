@@ -1,9 +1,9 @@
 /** Deciders agree with the reference evaluator of agent expressions: whatever they let pass it calls false, and they ask only where it sees a reason. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { assemble, op, constant as pushed } from '../../../src/agent-expression/assemble.js';
 import { evaluateConditions } from '../../../src/agent-expression/evaluate.js';
-import { OPCODES, type OpName } from '../../../src/agent-expression/opcodes.js';
-import { type AgentProgram, parseAgentExpression } from '../../../src/agent-expression/program.js';
+import type { AgentProgram } from '../../../src/agent-expression/program.js';
 import { CpuState, STATE } from '../../../src/emulator/cpu-state.js';
 import { CodeHooks, type HookDecision } from '../../../src/emulator/execution/code-hooks.js';
 import { ACCESS } from '../../../src/emulator/stop.js';
@@ -16,10 +16,9 @@ const RDI = registerNamed('rdi').number;
 const RSI = registerNamed('rsi').number;
 
 /** A piece of bytecode that leaves one value, at whatever offset it stands. */
-type Piece = (at: number) => number[];
+type Piece = (at: number) => readonly number[];
+type OpName = Parameters<typeof op>[0];
 
-const codeOf = new Map<OpName, number>(OPCODES.map(({ name, code }) => [name, code]));
-const op = (name: OpName, ...operand: number[]): number[] => [codeOf.get(name) as number, ...operand];
 const join =
   (...pieces: Piece[]): Piece =>
   (at) => {
@@ -28,15 +27,13 @@ const join =
     return code;
   };
 const plain =
-  (name: OpName, ...operand: number[]): Piece =>
+  (name: OpName, operand = 0): Piece =>
   () =>
-    op(name, ...operand);
-const big = (value: bigint): number[] => [
-  ...Buffer.from(BigInt.asUintN(64, value).toString(16).padStart(16, '0'), 'hex'),
-];
-const word = (value: number): number[] => [value >> 8, value & 0xff];
-
-const constant = (value: bigint): Piece => plain('const64', ...big(value));
+    op(name, operand);
+const constant =
+  (value: bigint): Piece =>
+  () =>
+    pushed(value);
 /** `c ? a : b` as gdb writes it. */
 const choice =
   (c: Piece, a: Piece, b: Piece): Piece =>
@@ -45,7 +42,7 @@ const choice =
     const no = b(at + test.length + 3);
     const yesAt = at + test.length + 3 + no.length + 3;
     const yes = a(yesAt);
-    return [...test, ...op('if_goto', ...word(yesAt)), ...no, ...op('goto', ...word(yesAt + yes.length)), ...yes];
+    return [...test, ...op('if_goto', yesAt), ...no, ...op('goto', yesAt + yes.length), ...yes];
   };
 
 const BINARY: OpName[] = [
@@ -61,7 +58,7 @@ const { expression } = fc.letrec<{ expression: Piece }>((tie) => ({
   expression: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
     number.map(constant),
-    fc.constantFrom(RDI, RSI).map((register) => plain('reg', ...word(register))),
+    fc.constantFrom(RDI, RSI).map((register) => plain('reg', register)),
     fc
       .tuple(fc.constantFrom(...BINARY), tie('expression'), tie('expression'))
       .map(([name, x, y]) => join(x, y, plain(name))),
@@ -85,11 +82,7 @@ const { expression } = fc.letrec<{ expression: Piece }>((tie) => ({
   ),
 }));
 
-function program(piece: Piece): AgentProgram {
-  const parsed = parseAgentExpression(Uint8Array.from([...piece(0), ...op('end')]));
-  if ('invalid' in parsed) throw new Error(parsed.invalid);
-  return parsed;
-}
+const program = (piece: Piece): AgentProgram => assemble(piece(0));
 
 const memory = new FlatMemory();
 const space = new FlatSpace(memory);
@@ -173,9 +166,9 @@ test('a thread with something unfinished is asked for', () => {
 });
 
 test('what prints, loops, or looks at computed registers has no decider', () => {
-  const loop = join(plain('const8', 1), plain('if_goto', 0, 0), plain('const8', 0));
-  const flags = plain('reg', ...word(registerNamed('eflags').number));
-  for (const piece of [loop, flags, join(constant(0n), plain('setv', 0, 1)), plain('getv', 0, 1)]) {
+  const loop = join(plain('const8', 1), plain('if_goto'), plain('const8', 0));
+  const flags = plain('reg', registerNamed('eflags').number);
+  for (const piece of [loop, flags, join(constant(0n), plain('setv', 1)), plain('getv', 1)]) {
     const hook = hooks.acquire(`${places++}`, new Uint8Array(1), [{ kind: 'count', when: program(piece) }]);
     expect(hook?.decider).toBeUndefined();
   }
