@@ -237,7 +237,7 @@ export class AddressSpace extends UserAccess implements ProcessSpace, FrameUser 
   /** Makes a reserved page an XOL area with these bytes at its start. False when the page is not reserved (any more) or there is no memory. */
   mapXol(at: number, bytes: Uint8Array): boolean {
     if (!this.placement.holes.includes(at)) return false;
-    const frame = this.xol.get(at / PAGE) ?? this.memory.frames.alloc(true);
+    const frame = this.xol.get(at / PAGE) ?? this.memory.frames.alloc('aside');
     if (frame === undefined) return false;
     this.xol.set(at / PAGE, frame);
     this.writeXol(at, bytes);

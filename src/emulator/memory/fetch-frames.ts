@@ -85,7 +85,7 @@ export class FetchFrames {
   }
 
   private derive(page: number, data: number, offsets: ReadonlySet<number>): number | undefined {
-    const frame = this.memory.frames.copy(data, true);
+    const frame = this.memory.frames.copy(data, 'aside');
     if (frame === undefined) return undefined;
     for (const offset of offsets) this.memory.physical.u8[frame * PAGE + offset] = INT3;
     this.frames.set(page, frame);

@@ -10,6 +10,9 @@ export const FRAME_SHIFT = 12;
 export const FRAME_BYTES = 4096;
 const AREA_FRAMES = SPACE_AREA_BYTES / FRAME_BYTES;
 
+/** Who has a frame: a program, or nobody that a program is told of (see `available`). */
+type FrameUse = 'program' | 'aside';
+
 export class FramePool implements FrameSource {
   /** By frame number; 0: free. */
   private readonly users: Uint32Array;
@@ -54,20 +57,20 @@ export class FramePool implements FrameSource {
     return this.users.length - FRAMES_BASE / FRAME_BYTES;
   }
 
-  /** A frame full of zeros with one user; undefined when there is none left. `aside`: see `available`. */
-  alloc(aside = false): number | undefined {
+  /** A frame full of zeros with one user; undefined when there is none left. */
+  alloc(use: FrameUse = 'program'): number | undefined {
     const recycled = this.recycledCount > 0;
-    const frame = this.take(aside);
+    const frame = this.take(use);
     if (frame !== undefined && recycled) this.physical.u8.fill(0, frame * FRAME_BYTES, (frame + 1) * FRAME_BYTES);
     return frame;
   }
 
   /** A frame with one user that is about to be overwritten as a whole: whatever was in it is still there. */
-  take(aside = false): number | undefined {
+  take(use: FrameUse = 'program'): number | undefined {
     if (this.free === 0 && !this.reclaim()) return undefined;
     const frame = this.recycledCount > 0 ? (this.recycled[--this.recycledCount] as number) : this.fresh++;
     this.users[frame] = 1;
-    if (aside) {
+    if (use === 'aside') {
       this.aside[frame] = 1;
       this.asideCount++;
     }
@@ -75,8 +78,8 @@ export class FramePool implements FrameSource {
   }
 
   /** A frame with one user that holds the bytes of another. */
-  copy(from: number, aside = false): number | undefined {
-    const frame = this.take(aside);
+  copy(from: number, use: FrameUse = 'program'): number | undefined {
+    const frame = this.take(use);
     if (frame === undefined) return undefined;
     this.physical.u8.copyWithin(frame * FRAME_BYTES, from * FRAME_BYTES, (from + 1) * FRAME_BYTES);
     return frame;

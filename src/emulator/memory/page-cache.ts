@@ -206,7 +206,7 @@ export class FilePages {
   }
 
   private add(index: number): number {
-    const frame = this.cache.memory.frames.alloc(this.file !== undefined);
+    const frame = this.cache.memory.frames.alloc(this.file === undefined ? 'program' : 'aside');
     if (frame === undefined) return OUT_OF_FRAMES;
     this.frames.set(index, frame);
     return frame;

@@ -57,8 +57,8 @@ test('an empty pool asks for memory that can be had again', () => {
 test('a program is told of no frame that is aside', () => {
   const { frames } = pool();
   const [free, available] = [frames.free, frames.available];
-  const aside = frames.alloc(true) as number;
-  const copy = frames.copy(aside, true) as number;
+  const aside = frames.alloc('aside') as number;
+  const copy = frames.copy(aside, 'aside') as number;
   const own = frames.copy(aside) as number;
   expect([frames.free, frames.available]).toEqual([free - 3, available - 1]);
   for (const frame of [own, copy, aside]) frames.release(frame);
