@@ -75,9 +75,11 @@ export class DebugServer implements ListenerHost {
     else if (action !== 'ignore') this.finish(128 + signal);
   }
 
-  /** Text that commands at breakpoints print. */
-  print(text: Uint8Array): void {
-    if (this.visit !== undefined) this.perform(this.visit, this.visit.session.output(text));
+  /** Text that commands at breakpoints print. False: there is no client, or none that waits for a stop and so takes no text. */
+  print(text: Uint8Array): boolean {
+    const actions = this.visit?.session.output(text) ?? [];
+    if (this.visit !== undefined) this.perform(this.visit, actions);
+    return actions.length > 0;
   }
 
   /** The server ends: its programs end with it, attached ones go on until they are alone. */

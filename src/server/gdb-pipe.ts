@@ -33,7 +33,7 @@ export async function serveGdb(tell: (line: string) => void): Promise<number> {
     },
     tell,
     // The user has a gdb before him, and did not ask for a server's lines.
-    { descriptors: PROGRAM_FDS, announce: () => undefined, ended: report },
+    { descriptors: PROGRAM_FDS, announce: () => undefined, besideClient: true, ended: report },
   );
 }
 

@@ -37,6 +37,8 @@ export interface ServeSurroundings {
   readonly descriptors?: readonly [number, number, number];
   /** Gets the lines that say how things go; those that say why nothing goes are still told. */
   announce?(line: string): void;
+  /** The client prints at the same terminal: what it shows is not printed here, too. */
+  readonly besideClient?: boolean;
   /** A program that this server has started is over; its children's ends are not told. */
   ended?(event: Ended): void;
 }
@@ -64,8 +66,8 @@ async function begin(options: ServeOptions, tell: Tell, surroundings: ServeSurro
   const guest = createGuestMachine(options.machine, surroundings.descriptors ?? descriptorsFor(address, tell));
   const drive = new Drive(guest, options.machine);
   const printed = new PrintedText((text) => {
-    writeAll(address.kind === 'stdio' ? STDERR : STDOUT, text);
-    server.print(text);
+    const shown = server.print(text);
+    if (!shown || !surroundings.besideClient) writeAll(address.kind === 'stdio' ? STDERR : STDOUT, text);
   });
   guest.machine.host.streams.beforeWrite = () => printed.flush();
   const inferior: Inferior = createInferior(guest, options, announce, (text) => printed.add(text));

@@ -129,6 +129,14 @@ test('at a terminal Ctrl-C stops the program and gdb asks what next', async ({ s
   expect(await ended).toBe(3);
 });
 
+test.each(['off', 'on'])('what an agent’s dprintf prints is there once, non-stop %s', (nonStop) => {
+  const commands = ['set dprintf-style agent', 'dprintf main,"%d words\\n",argc', 'continue'];
+  const script = commands.flatMap((command) => ['-ex', command]);
+  const { stdout, stderr } = gdb([...BATCH, '-iex', `set non-stop ${nonStop}`, ...script, '--', listener], 'joe\n');
+  expect(stdout).toContain('hello joe');
+  expect(`${stdout}${stderr}`.match(/^1 words$/gm)).toHaveLength(1);
+});
+
 test('monitor uprobes tells of breakpoints that gdb has taken out at the stop', () => {
   const { stderr } = gdb([...BATCH, '-ex', 'break *main', '-ex', 'continue', '-ex', 'monitor uprobes', '--', listener]);
   expect(stderr).toMatch(/^\d+ hits, 0 with a false condition, 0 stale$/m);
