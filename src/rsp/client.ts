@@ -11,6 +11,8 @@ import { ALL_THREADS, type ThreadId, type ThreadSelector } from './thread-id.js'
 export class Client {
   /** Names of the features it offers, as sent: `swbreak+`, `xmlRegisters=i386`. */
   features: ReadonlySet<string> = new Set();
+  /** It knows registers by target descriptions. */
+  readsDescriptions = false;
   /** Thread ids carry pids. */
   multiprocess = false;
   noAck = false;

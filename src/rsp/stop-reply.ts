@@ -1,6 +1,7 @@
 /** StopEvent -> the text of a stop reply (gdb manual, "Stop Reply Packets"). */
 import { unreachable } from '../types.js';
 import type { Client } from './client.js';
+import { clientRegisters } from './client-registers.js';
 import { SIGINT, SIGTRAP, toGdbSignal } from './gdb-signal.js';
 import { lldbKeys } from './lldb-stop.js';
 import type { SessionSettings } from './session-types.js';
@@ -45,7 +46,7 @@ function threadStop(event: StopEvent, thread: ThreadId, context: StopReplyContex
   const signal = byte(toGdbSignal(signalOf(event)));
   if (settings.disabled?.has('T')) return `S${signal}`;
   const info = target.thread(thread);
-  const parts = [reason(event, context), expedited(thread, target)];
+  const parts = [reason(event, context), expedited(thread, context)];
   if (!settings.disabled?.has('Tthread')) parts.push(`thread:${formatThreadId(thread, context.client.multiprocess)};`);
   if (info !== undefined) parts.push(`core:${info.core.toString(16)};`);
   if (context.client.listsThreads) parts.push(lldbKeys(event, thread, target, context.client.multiprocess));
@@ -124,10 +125,10 @@ const WATCH_NAMES = { write: 'watch', read: 'rwatch', access: 'awatch' } as cons
  * `number:value;` for each register that has a value. All of them: gdb needs no `g` to show where the program is, and knows after a call which of them to
  * restore; those that it does not know cost a `P` each, 52 of a call's round trips.
  */
-function expedited(thread: ThreadId, target: Target): string {
+function expedited(thread: ThreadId, { target, client }: StopReplyContext): string {
   if (target.thread(thread) === undefined) return '';
   const value = Buffer.alloc(WIDEST);
-  const texts = target.registers(thread.pid).map((row) => {
+  const texts = clientRegisters(client, target, thread.pid).map((row) => {
     const bytes = value.subarray(0, row.bits / 8);
     return target.readRegister(thread, row, bytes) ? `${byte(row.number)}:${bytes.toString('hex')};` : '';
   });

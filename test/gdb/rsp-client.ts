@@ -51,7 +51,10 @@ export class RspClient {
   }
 
   /** Connects as gdb does: features, then no acknowledgements. */
-  static async attach(port: number, features = 'multiprocess+;swbreak+;hwbreak+;vContSupported+'): Promise<RspClient> {
+  static async attach(
+    port: number,
+    features = 'multiprocess+;swbreak+;hwbreak+;vContSupported+;xmlRegisters=i386',
+  ): Promise<RspClient> {
     const client = await RspClient.connect(port);
     await client.request(`qSupported:${features}`);
     const reply = await client.request('QStartNoAckMode');

@@ -10,6 +10,8 @@ export interface Session {
   readonly program: readonly string[];
   /** gdb scripts to run one after the other once connected; `target remote` is the runner's. */
   readonly scripts: readonly string[];
+  /** Commands for gdb before anything else. */
+  readonly settings?: readonly string[];
   /** Kill gdb and server after this many milliseconds; the transcript then says so. */
   readonly patience?: number;
 }
@@ -34,11 +36,18 @@ export function scriptPath(name: string): string {
   return `${SCRIPTS}${name}.gdb`;
 }
 
-export async function runSession({ server, program, scripts, patience = 45_000 }: Session): Promise<Transcript> {
+export async function runSession({
+  server,
+  program,
+  scripts,
+  settings = [],
+  patience = 45_000,
+}: Session): Promise<Transcript> {
   const running = await startServer(server, program);
   const connect = ['-ex', `target remote 127.0.0.1:${running.port}`];
   const files = scripts.flatMap((script) => ['-x', scriptPath(script)]);
-  const args = ['-batch', '-nx', '-iex', 'set debuginfod enabled off', '-x', PRELUDE, ...connect, ...files];
+  const first = ['set debuginfod enabled off', ...settings].flatMap((command) => ['-iex', command]);
+  const args = ['-batch', '-nx', ...first, '-x', PRELUDE, ...connect, ...files];
   // One pipe for both streams keeps the order in which gdb wrote them.
   const gdb = spawn('sh', ['-c', 'exec "$@" 2>&1', 'sh', 'gdb', ...args, program[0] ?? ''], { env: PLAIN_ENVIRONMENT });
   gdb.stdin.end();

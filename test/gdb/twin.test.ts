@@ -8,9 +8,9 @@ import { SLOW } from '../conformance/run.js';
 import { buildGuest, type GuestBuild } from '../guests/build.js';
 import { normalise } from './normalise.js';
 import { GDBSERVER, type ServerCommand, sidestep } from './server.js';
-import { runSession, type Transcript } from './session.js';
+import { runSession, type Session, type Transcript } from './session.js';
 
-interface Twin {
+interface Twin extends Pick<Session, 'settings'> {
   readonly name: string;
   readonly scripts: readonly string[];
   /** The four threads of debuggee.c when absent. */
@@ -109,6 +109,11 @@ const TWINS: readonly Twin[] = [
     guest: { source: 'objects.c', flags: ['-O0'] },
     args: [],
   },
+  {
+    name: 'a gdb that reads no target description',
+    scripts: ['steps', 'end'],
+    settings: ['set remote target-features-packet off'],
+  },
   { name: 'kill', scripts: ['kill'] },
   { name: 'detach', scripts: ['detach'] },
   {
@@ -124,12 +129,14 @@ const PATIENCE_MS = 300_000;
 
 describe.each(TWINS)(
   '$name',
-  ({ scripts, guest = DEBUGGEE, args = ['short'], servers = [sidestep()], skip = false }) => {
+  ({ scripts, settings = [], guest = DEBUGGEE, args = ['short'], servers = [sidestep()], skip = false }) => {
     let program: string;
     let expected: Transcript;
 
     async function run(server: ServerCommand): Promise<Transcript> {
-      return normalise(await runSession({ server, program: [program, ...args], scripts, patience: PATIENCE_MS }));
+      return normalise(
+        await runSession({ server, program: [program, ...args], scripts, settings, patience: PATIENCE_MS }),
+      );
     }
 
     beforeAll(async () => {

@@ -1,5 +1,6 @@
 /** Registers: all (`g`, `G`) or one (`p`, `P`). Layout and numbers are those of the target description. */
 import type { RegisterRow } from '../../register-set.js';
+import { clientRegisters } from '../client-registers.js';
 import { EINVAL, ESRCH } from '../error-code.js';
 import { type PacketContext, type PacketRow, refusesWrite } from '../packet.js';
 import type { PacketCursor } from '../packet-cursor.js';
@@ -31,7 +32,8 @@ function readAll(args: PacketCursor, reply: Reply, context: PacketContext): void
   args.end();
   if (thread === undefined) return reply.error(ESRCH);
   const { view } = context;
-  for (const row of context.target.registers(thread.pid)) appendRegister(reply, view, thread, row);
+  for (const row of clientRegisters(context.client, context.target, thread.pid))
+    appendRegister(reply, view, thread, row);
 }
 
 /**
@@ -49,7 +51,7 @@ function writeAll(args: PacketCursor, reply: Reply, context: PacketContext): voi
 
 /** What `g` said, back. */
 export function writeRegisters(thread: ThreadId, values: Uint8Array, reply: Reply, context: PacketContext): void {
-  const rows = context.target.registers(thread.pid);
+  const rows = clientRegisters(context.client, context.target, thread.pid);
   if (values.length !== rows.reduce((sum, { bits }) => sum + bits / 8, 0)) return reply.error(EINVAL);
   let at = 0;
   for (const row of rows) {
@@ -73,7 +75,7 @@ function readOne(args: PacketCursor, reply: Reply, context: PacketContext): void
   const thread = readThreadSuffix(args, context);
   args.end();
   if (thread === undefined) return reply.error(ESRCH);
-  const row = context.target.registers(thread.pid)[number];
+  const row = clientRegisters(context.client, context.target, thread.pid)[number];
   if (row === undefined) return reply.error(EINVAL);
   appendRegister(reply, context.view, thread, row);
 }
@@ -87,7 +89,7 @@ function writeOne(args: PacketCursor, reply: Reply, context: PacketContext): voi
   args.end();
   if (refusesWrite(context, reply)) return;
   if (thread === undefined) return reply.error(ESRCH);
-  const row = context.target.registers(thread.pid)[number];
+  const row = clientRegisters(context.client, context.target, thread.pid)[number];
   if (row === undefined || value.length !== row.bits / 8) return reply.error(EINVAL);
   if (context.target.writeRegister(thread, row, value)) reply.ok();
   else reply.error(EINVAL);

@@ -12,6 +12,7 @@ function supported(args: PacketCursor, reply: Reply, context: PacketContext): vo
   const { client, target } = context;
   client.features = new Set(args.optional(':') ? args.restText().split(';') : []);
   client.multiprocess = client.offers('multiprocess+');
+  client.readsDescriptions = [...client.features].some((feature) => /^xmlRegisters=(.*,)?i386(,|$)/.test(feature));
   client.events = new Set(EVENT_KINDS.filter((kind) => client.offers(`${kind}-events+`) || client.offers(`${kind}+`)));
   target.events?.report(client.events);
   reply.text(context.supported());

@@ -26,7 +26,9 @@ function currentPid(context: PacketContext): Pid | undefined {
 function features(annex: string, context: PacketContext): string | Rejected {
   const pid = currentPid(context);
   if (annex !== 'target.xml') return rejected(ENOENT);
-  return pid === undefined ? rejected(ESRCH) : targetDescription(context.target.registers(pid), context.client.isLldb);
+  if (pid === undefined) return rejected(ESRCH);
+  context.client.readsDescriptions = true;
+  return targetDescription(context.target.registers(pid), context.client.isLldb);
 }
 
 function auxv(annex: string, context: PacketContext): Uint8Array | Rejected {

@@ -28,6 +28,32 @@ describe.each([true, false])('with AVX: %s', (avx) => {
   });
 });
 
+describe('a client that does not say that it reads target descriptions', () => {
+  const client = (features: string): Conversation => Conversation.open(features, new FakeTarget());
+  const size = (avx: boolean): number => registerSet(avx).reduce((sum, { bits }) => sum + bits / 4, 0);
+  const first = registerSet(true)
+    .findIndex(({ feature }) => feature === 'avx')
+    .toString(16);
+
+  test.each(['swbreak+', 'xmlRegisters=arm'])('knows the registers of before them: %s', (features) => {
+    const conversation = client(features);
+    expect(conversation.ask('g')).toHaveLength(size(false));
+    expect(conversation.ask(`p${first}`)).toBe('E16');
+    expect(conversation.ask('?')).not.toContain(`;${first}:`);
+  });
+
+  test('knows all of them when it has read ours', () => {
+    const conversation = client('swbreak+');
+    conversation.ask('qXfer:features:read:target.xml:0,20');
+    expect(conversation.ask('g')).toHaveLength(size(true));
+    expect(conversation.ask('?')).toContain(`;${first}:`);
+  });
+
+  test.each(['xmlRegisters=i386', 'xmlRegisters=arm,i386,mips'])('others know all: %s', (features) => {
+    expect(client(features).ask('g')).toHaveLength(size(true));
+  });
+});
+
 test.each([
   { packet: 'p0', reply: '0001020304050607' },
   { packet: 'p10', reply: '1011121314151617' },
