@@ -1,4 +1,4 @@
-/** Registers: all (`g`, `G`) or one (`p`, `P`). Layout and numbers are those of the target description. */
+/** Registers: all (`g`, `G`) or one (`p`, `P`). Layout and numbers are those of the target description, as far as the client knows it. */
 import type { RegisterRow } from '../../register-set.js';
 import { clientRegisters } from '../client-registers.js';
 import { EINVAL, ESRCH } from '../error-code.js';
