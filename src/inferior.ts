@@ -358,12 +358,12 @@ export class Inferior implements Target {
     read: (id) => {
       const thread = this.debugged.thread(id);
       if (thread === undefined) return rejected(ESRCH);
-      return readSigInfo(this.machine, thread, this.debugged.record(thread).stop);
+      return readSigInfo(this.machine, thread, this.debugged.record(thread));
     },
     write: (id, offset, bytes) => {
       const thread = this.debugged.thread(id);
       if (thread === undefined) return rejected(ESRCH);
-      return writeSigInfo(this.machine, thread, this.debugged.record(thread).stop, { offset, bytes });
+      return writeSigInfo(this.machine, thread, this.debugged.record(thread), { offset, bytes });
     },
   };
 

@@ -14,7 +14,7 @@ import type { SyscallResult } from './kernel/syscall-table.js';
 import type { Machine } from './machine.js';
 import { faultInfo, kernelInfo, SIGNAL } from './signals.js';
 import { type FaultSignal, TRAPS } from './stop.js';
-import { CONTINUE, type Thread } from './thread.js';
+import { CONTINUE, type Progress, type Thread } from './thread.js';
 
 /** restart_syscall(2). */
 const NR_RESTART_SYSCALL = 219;
@@ -57,7 +57,7 @@ function breakpoint(machine: Machine, thread: Thread): void {
   machine.abi.passBreakpoint(thread.cpu, (address) => fetchedByte(machine, thread, address));
   if (answer === 'passed') return;
   // Of a step the signal is the end: the processor's own trap would come behind the next instruction only.
-  thread.progressed = false;
+  thread.progress = undefined;
   thread.lastFault = { trapNumber: TRAP_BREAKPOINT, errorCode: 0, address: thread.lastFault.address };
   forceSignal(machine, thread, kernelInfo(SIGNAL.TRAP));
 }
@@ -83,6 +83,7 @@ function fault(machine: Machine, thread: Thread, found: FaultSignal): void {
 
 function syscallInstruction(machine: Machine, thread: Thread): void {
   machine.account(thread, 1);
+  thread.progress = 'syscall';
   machine.clock.chargeSyscall();
   machine.abi.enterSyscall(thread.cpu);
   const nr = machine.abi.syscallNumber(thread.cpu);
@@ -132,7 +133,7 @@ function finish(machine: Machine, thread: Thread, result: SyscallResult, nr: num
 
 function reportReturn(machine: Machine, thread: Thread, nr: number): void {
   // A step that was resumed inside the syscall ends with it.
-  if (thread.returnsFrom !== undefined) thread.progressed = true;
+  if (thread.returnsFrom !== undefined) thread.progress = 'syscall';
   thread.returnsFrom = undefined;
   if (thread.process.fate === undefined && thread.process.traced && machine.hooks.catchesSyscall(thread.process, nr)) {
     report(machine, machine.hooks.syscallReturn(thread, nr), { kind: 'syscall-return', thread, nr });
@@ -152,8 +153,8 @@ export function attend(machine: Machine, thread: Thread): boolean {
     if (thread.process.stopped !== undefined || thread.process.fate !== undefined) return false;
     if (thread.state === 'runnable' && thread.blocked !== undefined) resume(machine, thread);
     else if (thread.returnsFrom !== undefined) reportReturn(machine, thread, thread.returnsFrom);
-    else if (thread.progressed && thread.action.kind !== 'continue' && thread.state === 'runnable')
-      stepDone(machine, thread);
+    else if (thread.progress !== undefined && thread.action.kind !== 'continue' && thread.state === 'runnable')
+      stepDone(machine, thread, thread.progress);
     else if (thread.stoppedAtEntry !== undefined) runSyscall(machine, thread);
     else if (!deliverSignals(machine, thread)) break;
   }
@@ -186,16 +187,16 @@ function resume(machine: Machine, thread: Thread): void {
   thread.blocked = undefined;
   finish(machine, thread, row.resume(machine.context(thread, blocked), blocked), blocked.nr);
   // ptrace steps over an interrupted syscall by executing it again: its end is the end of the step.
-  thread.progressed = thread.state !== 'blocked';
+  thread.progress = thread.state === 'blocked' ? undefined : 'syscall';
 }
 
 /** An instruction of a step has retired, or a handler was entered. */
-function stepDone(machine: Machine, thread: Thread): void {
+function stepDone(machine: Machine, thread: Thread, by: Progress): void {
   const { action, cpu } = thread;
-  thread.progressed = false;
+  thread.progress = undefined;
   if (action.kind === 'range' && cpu.rip >= action.start && cpu.rip < action.end) return;
   thread.action = CONTINUE;
-  report(machine, machine.hooks.stepped(thread), { kind: 'stepped', thread });
+  report(machine, machine.hooks.stepped(thread), { kind: 'stepped', thread, by });
 }
 
 /** No handler ran: an interrupted syscall is executed again (the end of arch_do_signal_or_restart). */

@@ -5,7 +5,7 @@
 import type { CodeHook, Exit, WatchHit } from './executor.js';
 import type { ExitStatus, Process } from './process.js';
 import type { SigInfo } from './signals.js';
-import type { Thread } from './thread.js';
+import type { Progress, Thread } from './thread.js';
 
 export type Answer = 'go' | 'stop';
 
@@ -70,7 +70,7 @@ export type StopEvent =
   | { readonly kind: 'breakpoint'; readonly thread: Thread }
   | { readonly kind: 'signal'; readonly thread: Thread; readonly info: SigInfo }
   | { readonly kind: 'watch'; readonly thread: Thread; readonly hits: readonly WatchHit[] }
-  | { readonly kind: 'stepped'; readonly thread: Thread }
+  | { readonly kind: 'stepped'; readonly thread: Thread; readonly by: Progress }
   | { readonly kind: 'fork' | 'vfork' | 'clone'; readonly thread: Thread; readonly child: Thread }
   | { readonly kind: 'vfork-done'; readonly thread: Thread }
   | { readonly kind: 'exec'; readonly thread: Thread; readonly formerTid: number }

@@ -85,7 +85,7 @@ export class Scheduler {
     thread.held = false;
     thread.action = action;
     thread.stepped = 0;
-    thread.progressed = false;
+    thread.progress = undefined;
     thread.intercepted = undefined;
     if (signal !== 0) thread.injected = this.injection(signal, intercepted);
     if (thread.shownInSyscall !== undefined) leaveByDebugger(this.machine, thread);
@@ -231,7 +231,7 @@ export class Scheduler {
     this.budget -= count;
     thread.retired += count;
     thread.sliceLeft -= count;
-    thread.progressed = true;
+    thread.progress = 'instruction';
     process.retired += count;
     if (process.retired >= process.cpuDeadline || thread.retired >= thread.cpuDeadline) {
       cpuTimeReached(this.machine, thread);

@@ -21,6 +21,9 @@ export type ResumeAction =
   | { readonly kind: 'step' }
   | { readonly kind: 'range'; readonly start: number; readonly end: number };
 
+/** What a step has done: retired an instruction, come to the end of a syscall, or entered a signal handler. */
+export type Progress = 'instruction' | 'syscall' | 'handler';
+
 export const CONTINUE: ResumeAction = { kind: 'continue' };
 
 /** sigaltstack(2), struct stack_t. */
@@ -79,8 +82,8 @@ export class Thread {
   action: ResumeAction = CONTINUE;
   /** Instructions that were executed one by one for this action. */
   stepped = 0;
-  /** Something has retired, or a handler was entered, since the action was given: a step is complete when it has left its range. */
-  progressed = false;
+  /** What it has done last since the action was given: a step is complete when there is something and it has left its range. */
+  progress: Progress | undefined;
   /** The signal that made it stop: the debugger decides about it with `release`, and may replace it before ($_siginfo). */
   intercepted: SigInfo | undefined;
   /** The signal that the debugger delivers: it passes no hook any more. */

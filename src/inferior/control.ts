@@ -200,7 +200,7 @@ export class Control {
     if (event.kind === 'interrupt') return;
     const report = this.translate(event);
     if (report === undefined) return;
-    if ('thread' in event) this.noteKind(event.thread, report);
+    if ('thread' in event) this.noteKind(event, report);
     // Held already, unless an earlier event of the same instruction was reported and the thread let go since.
     if ('thread' in event && event.thread.state !== 'dead') this.machine.scheduler.hold(event.thread);
     this.add(report);
@@ -213,10 +213,10 @@ export class Control {
   }
 
   /** Events of a debugger's own, and the step into a handler, are reported by the kernel without a signal that could be replaced. */
-  private noteKind(thread: Thread, { kind }: StopEvent): void {
-    const record = this.debugged.record(thread);
-    const enteredHandler = kind === 'stepped' && thread.retired === record.retiredAtResume;
-    record.takesNoSignal = enteredHandler || NOTIFICATIONS.has(kind);
+  private noteKind(event: Extract<MachineStop, { thread: Thread }>, { kind }: StopEvent): void {
+    const record = this.debugged.record(event.thread);
+    record.steppedBy = event.kind === 'stepped' ? event.by : undefined;
+    record.takesNoSignal = record.steppedBy === 'handler' || NOTIFICATIONS.has(kind);
   }
 
   /** The thread that the kernel would give SIGINT to: the leader if it takes it, else one that does (wants_signal, complete_signal). */

@@ -1,6 +1,6 @@
 /** What the debugger knows about processes and threads of the machine that it holds in its hands. */
 import type { Process } from '../emulator/process.js';
-import type { Thread } from '../emulator/thread.js';
+import type { Progress, Thread } from '../emulator/thread.js';
 import type { StopEvent } from '../rsp/stop-event.js';
 import type { ThreadId } from '../rsp/thread-id.js';
 import type { Pid, Tid } from '../types.js';
@@ -35,6 +35,8 @@ export interface ThreadRecord {
   /** `retired` when it was let go the last time: a step begins with the instruction itself, whatever breakpoint is on it. */
   retiredAtResume: number;
   traceSteps: TraceSteps[];
+  /** How the step went that is its present stop. */
+  steppedBy: Progress | undefined;
   /** Its present stop is none that a signal can be given to: the kernel ignores what a debugger resumes it with (ptrace_notify). */
   takesNoSignal: boolean;
   /** The client has resumed it with this signal, but another report came first and it was not let go; 0: none. */
@@ -127,6 +129,7 @@ export class Debugged {
       stop: undefined,
       retiredAtResume: -1,
       traceSteps: [],
+      steppedBy: undefined,
       takesNoSignal: false,
       owedSignal: 0,
     };

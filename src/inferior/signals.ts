@@ -6,9 +6,10 @@ import type { Thread } from '../emulator/thread.js';
 import { EINVAL, type Rejected, rejected } from '../rsp/error-code.js';
 import type { StopEvent } from '../rsp/stop-event.js';
 import type { SignalPolicy } from '../rsp/target-abilities.js';
+import type { ThreadRecord } from './debugged.js';
 
 /** si_code of SIGTRAP (asm-generic/siginfo.h). */
-const TRAP = { TRACE: 2, HWBKPT: 4 } as const;
+const TRAP = { BRKPT: 1, TRACE: 2, HWBKPT: 4 } as const;
 
 /** PTRACE_EVENT_*, which the kernel puts above SIGTRAP into si_code of an event's stop. */
 const EVENT_CODES: Partial<Record<StopEvent['kind'], number>> = {
@@ -47,20 +48,23 @@ export class SignalRules implements SignalPolicy {
   }
 }
 
+/** What is known of a thread's latest stop. */
+type Stopped = Pick<ThreadRecord, 'stop' | 'steppedBy'>;
+
 /** siginfo of the stop: of the signal that made it, else what the kernel would have sent with SIGTRAP. */
-export function readSigInfo(machine: Machine, thread: Thread, stop: StopEvent | undefined): Uint8Array {
-  return encodeSigInfo(thread.intercepted ?? sigInfoOf(machine, thread, stop));
+export function readSigInfo(machine: Machine, thread: Thread, stopped: Stopped): Uint8Array {
+  return encodeSigInfo(thread.intercepted ?? sigInfoOf(machine, thread, stopped));
 }
 
 /** A signal that is delivered later has the siginfo that was written. */
 export function writeSigInfo(
   machine: Machine,
   thread: Thread,
-  stop: StopEvent | undefined,
+  stopped: Stopped,
   { offset, bytes }: { readonly offset: number; readonly bytes: Uint8Array },
 ): Rejected | undefined {
   if (offset + bytes.length > SIGINFO_BYTES) return rejected(EINVAL);
-  const whole = readSigInfo(machine, thread, stop);
+  const whole = readSigInfo(machine, thread, stopped);
   whole.set(bytes, offset);
   thread.intercepted = decodeSigInfo(whole);
   return undefined;
@@ -71,7 +75,7 @@ export function interruption({ root }: Machine): SigInfo {
   return root === undefined ? kernelInfo(SIGNAL.INT) : killInfo(SIGNAL.INT, root.pid, root.credentials.ruid);
 }
 
-function sigInfoOf(machine: Machine, thread: Thread, stop: StopEvent | undefined): SigInfo {
+function sigInfoOf(machine: Machine, thread: Thread, { stop, steppedBy }: Stopped): SigInfo {
   const own = killInfo(SIGNAL.TRAP, thread.process.pid, thread.process.credentials.ruid);
   if (stop === undefined) return own;
   const event = EVENT_CODES[stop.kind];
@@ -83,7 +87,9 @@ function sigInfoOf(machine: Machine, thread: Thread, stop: StopEvent | undefined
     case 'watchpoint':
       return { signal: SIGNAL.TRAP, errno: 0, code: TRAP.HWBKPT, fields: at };
     case 'stepped':
-      return { signal: SIGNAL.TRAP, errno: 0, code: TRAP.TRACE, fields: at };
+      // The step into a handler is told with ptrace_notify (signal_setup_done), the one over a syscall by user_single_step_report.
+      if (steppedBy === 'handler') return { ...own, code: SIGNAL.TRAP };
+      return { signal: SIGNAL.TRAP, errno: 0, code: steppedBy === 'syscall' ? TRAP.BRKPT : TRAP.TRACE, fields: at };
     case 'syscall-entry':
     case 'syscall-return':
       return { ...own, code: SIGNAL.TRAP | 0x80 };

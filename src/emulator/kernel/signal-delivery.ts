@@ -95,7 +95,7 @@ function runHandler(machine: Machine, thread: Thread, info: SigInfo, action: Sig
   machine.abi.leaveSyscall(thread.cpu);
   thread.resumeFlag = false;
   // A single step ends at the first instruction of the handler (signal_setup_done).
-  thread.progressed = true;
+  thread.progress = 'handler';
 }
 
 /** What the interrupted syscall's caller will see after the handler: EINTR, or the call once more. */

@@ -3,7 +3,7 @@ import type { Pid } from '../../types.js';
 import { EBADF, EINVAL, EMFILE, isRejected, type Rejected } from '../error-code.js';
 import { encodeStat, fileIoErrno, openMode } from '../file-io.js';
 import { MAX_BODY, type PacketContext, type PacketRow, withAbility } from '../packet.js';
-import type { PacketCursor } from '../packet-cursor.js';
+import { MalformedPacket, type PacketCursor } from '../packet-cursor.js';
 import { fittingLength, type Reply } from '../reply.js';
 import type { HostFile, HostIo } from '../target-abilities.js';
 
@@ -31,7 +31,6 @@ function attachment(reply: Reply, bytes: Uint8Array): void {
 
 /** `vFile:setfs:PID` – whose files; 0 is the server's own view. */
 function setFileSystem(args: PacketCursor, reply: Reply, { client }: PacketContext): void {
-  args.colon();
   const pid = args.number();
   args.end();
   client.fileSystemOf = pid === 0 ? undefined : (pid as Pid);
@@ -40,7 +39,6 @@ function setFileSystem(args: PacketCursor, reply: Reply, { client }: PacketConte
 
 /** `vFile:open:PATH,FLAGS,MODE` */
 function open(args: PacketCursor, reply: Reply, { client, files }: PacketContext, hostIo: HostIo): void {
-  args.colon();
   const path = args.hexText();
   args.comma();
   const flags = args.number();
@@ -56,7 +54,6 @@ function open(args: PacketCursor, reply: Reply, { client, files }: PacketContext
 
 /** `vFile:close:FD` */
 function close(args: PacketCursor, reply: Reply, { files }: PacketContext): void {
-  args.colon();
   const descriptor = args.number();
   args.end();
   if (files.close(descriptor)) result(reply, 0);
@@ -65,7 +62,6 @@ function close(args: PacketCursor, reply: Reply, { files }: PacketContext): void
 
 /** `vFile:pread:FD,COUNT,OFFSET` */
 function read(args: PacketCursor, reply: Reply, { files, scratch }: PacketContext): void {
-  args.colon();
   const file = files.get(args.number());
   args.comma();
   const count = Math.min(args.length(), scratch.length);
@@ -81,7 +77,6 @@ function read(args: PacketCursor, reply: Reply, { files, scratch }: PacketContex
 
 /** `vFile:pwrite:FD,OFFSET,BYTES` */
 function write(args: PacketCursor, reply: Reply, { files }: PacketContext): void {
-  args.colon();
   const file = files.get(args.number());
   args.comma();
   const offset = args.length();
@@ -95,7 +90,6 @@ function write(args: PacketCursor, reply: Reply, { files }: PacketContext): void
 
 /** `vFile:fstat:FD` – without it gdb takes every file for endless. */
 function status(args: PacketCursor, reply: Reply, { files }: PacketContext): void {
-  args.colon();
   const file: HostFile | undefined = files.get(args.number());
   args.end();
   if (file === undefined) return failure(reply, EBADF);
@@ -106,7 +100,6 @@ function status(args: PacketCursor, reply: Reply, { files }: PacketContext): voi
 
 /** `vFile:unlink:PATH` */
 function unlink(args: PacketCursor, reply: Reply, { client }: PacketContext, hostIo: HostIo): void {
-  args.colon();
   const path = args.hexText();
   args.end();
   outcome(reply, hostIo.unlink(client.fileSystemOf, path));
@@ -114,7 +107,6 @@ function unlink(args: PacketCursor, reply: Reply, { client }: PacketContext, hos
 
 /** `vFile:readlink:PATH` */
 function readLink(args: PacketCursor, reply: Reply, { client }: PacketContext, hostIo: HostIo): void {
-  args.colon();
   const path = args.hexText();
   args.end();
   const target = hostIo.readLink(client.fileSystemOf, path);
@@ -133,6 +125,18 @@ const OPERATIONS = [
   ['readlink', readLink],
 ] as const;
 
-export const hostIoPackets: readonly PacketRow[] = OPERATIONS.map(([name, handle]) => {
-  return withAbility('hostIo', { prefix: `vFile:${name}`, handle });
+/** A client that parses `F` replies gets one for a malformed packet too, as gdbserver answers (hostio.cc, hostio_packet_error). */
+export const hostIoPackets: readonly PacketRow[] = OPERATIONS.map(([name, operate]) => {
+  return withAbility('hostIo', {
+    prefix: `vFile:${name}`,
+    handle(args, reply, context, hostIo) {
+      try {
+        args.colon();
+        operate(args, reply, context, hostIo);
+      } catch (error) {
+        if (!(error instanceof MalformedPacket)) throw error;
+        failure(reply, EINVAL);
+      }
+    },
+  });
 });

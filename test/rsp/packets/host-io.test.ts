@@ -19,8 +19,8 @@ describe('opening', () => {
     },
     { name: 'an access that does not exist', packet: `vFile:open:${PROG},3,0`, reply: 'F-1,16' },
     { name: 'unknown flags', packet: `vFile:open:${PROG},4000,0`, reply: 'F-1,16' },
-    { name: 'no mode', packet: `vFile:open:${PROG},0`, reply: 'E16' },
-    { name: 'half a digit', packet: 'vFile:open:2,0,0', reply: 'E16' },
+    { name: 'no mode', packet: `vFile:open:${PROG},0`, reply: 'F-1,16' },
+    { name: 'half a digit', packet: 'vFile:open:2,0,0', reply: 'F-1,16' },
   ])('$name', ({ packet, reply, call }) => {
     const conversation = Conversation.open(GDB_13);
     expect(conversation.ask(packet)).toBe(reply);
@@ -58,7 +58,7 @@ describe('an open file', () => {
     { packet: 'vFile:pread:0,1000,f', reply: 'F0;' },
     { packet: 'vFile:pread:0,0,0', reply: 'F0;' },
     { packet: 'vFile:pread:1,4,0', reply: 'F-1,9' },
-    { packet: 'vFile:pread:0,4', reply: 'E16' },
+    { packet: 'vFile:pread:0,4', reply: 'F-1,16' },
     { packet: 'vFile:pwrite:0,0,x', reply: 'F-1,9' },
     { packet: 'vFile:fstat:1', reply: 'F-1,9' },
     { packet: 'vFile:close:1', reply: 'F-1,9' },
