@@ -68,21 +68,27 @@ export function nativeArithmetic(
   return { result, holds: b.and(isNative(b, state), plain) };
 }
 
-/** x op y on bits, and whether operands and result are plain. */
+/** x op y on bits, and whether operands and result are plain. `zero`: a product or quotient that is nothing because a factor or the dividend is. */
 function plainArithmetic(
   b: OpBuilder,
   format: FloatFormat,
   name: ArithmeticName,
   x: Value,
   y: Value,
-): { result: Value; plain: Value } {
+): { result: Value; plain: Value; zero: Value } {
   const result = asBits(b, format, b.op(`${format.name}.${name}`, asFloat(b, format, x), asFloat(b, format, y)));
-  const additive = name === 'add' || name === 'sub';
-  const resultPlain = additive
-    ? b.and(finite(b, format, result), notSubnormal(b, format, result))
-    : plainResult(b, format, result);
   const operandsPlain = b.and(notSubnormal(b, format, x), notSubnormal(b, format, y));
-  return { result, plain: b.and(operandsPlain, resultPlain) };
+  if (name === 'add' || name === 'sub') {
+    const resultPlain = b.and(finite(b, format, result), notSubnormal(b, format, result));
+    return { result, plain: b.and(operandsPlain, resultPlain), zero: b.i32(0) };
+  }
+  // The other operand was infinite or a NaN, or the divisor zero, where the result is a NaN.
+  const zero = b.and(name === 'mul' ? b.or(isZero(b, x), isZero(b, y)) : isZero(b, x), finite(b, format, result));
+  return { result, plain: b.and(operandsPlain, b.or(plainResult(b, format, result), zero)), zero };
+}
+
+function isZero(b: OpBuilder, bits: Value): Value {
+  return b.eqz(b.shl(bits, b.like(bits, 1)));
 }
 
 /**
@@ -97,12 +103,12 @@ export function exactArithmetic(
   x: Value,
   y: Value,
 ): NativeResult {
-  const { result, plain } = plainArithmetic(b, format, name, x, y);
+  const { result, plain, zero } = plainArithmetic(b, format, name, x, y);
   const exact =
     name === 'mul'
-      ? hasRoom(b, format, x, y)
+      ? b.or(zero, hasRoom(b, format, x, y))
       : name === 'div'
-        ? b.and(hasRoom(b, format, result, y), equals(b, format, 'mul', result, y, x))
+        ? b.or(zero, b.and(hasRoom(b, format, result, y), equals(b, format, 'mul', result, y, x)))
         : exactSum(b, format, name, result, x, y);
   return { result, holds: b.and(b.and(isNativeIfExact(b, mxcsr), plain), exact) };
 }
@@ -194,16 +200,26 @@ export function nativePackedArithmetic(
   y: Value,
 ): NativeResult {
   const result = b.op(`${format.lanes}.${name}`, x, y);
-  const additive = name === 'add' || name === 'sub';
-  const small = additive ? subnormalLanes(b, format, result) : tinyLanes(b, format, result);
   const plain = noLane(
     b,
     subnormalLanes(b, format, x),
     subnormalLanes(b, format, y),
-    small,
+    smallLanes(b, format, name, result, x, y),
     hugeLanes(b, format, result),
   );
   return { result, holds: b.and(isNative(b, state), plain) };
+}
+
+/** Lanes of results so small that they may have raised something. */
+function smallLanes(b: OpBuilder, format: FloatFormat, name: ArithmeticName, result: Value, x: Value, y: Value): Value {
+  if (name === 'add' || name === 'sub') return subnormalLanes(b, format, result);
+  const zero =
+    name === 'mul' ? b.op('v128.or', zeroLanes(b, format, x), zeroLanes(b, format, y)) : zeroLanes(b, format, x);
+  return b.op('v128.andnot', tinyLanes(b, format, result), zero);
+}
+
+function zeroLanes(b: OpBuilder, format: FloatFormat, x: Value): Value {
+  return b.op(`${integers(format)}.eq`, magnitudes(b, format, x), splat(b, format, 0n));
 }
 
 /** Roots of positive normal numbers. */
