@@ -41,6 +41,11 @@ export class Client {
   /** The rest of a list of tracepoints or variables. */
   pieces: readonly string[] = [];
 
+  /** It serves File-I/O requests: all gdbs since 5.3, which say this of themselves and no other client does. */
+  get servesFileIo(): boolean {
+    return this.offers('qRelocInsn+') && !this.isLldb;
+  }
+
   offers(feature: string): boolean {
     return this.features.has(feature);
   }

@@ -1,6 +1,7 @@
 /** Every packet we know, by subject. What is not here gets the empty reply. */
 import type { PacketRow } from './packet.js';
 import { breakpointPackets } from './packets/breakpoints.js';
+import { fileIoPackets } from './packets/file-io.js';
 import { hostIoPackets } from './packets/host-io.js';
 import { lldbPackets } from './packets/lldb.js';
 import { memoryPackets } from './packets/memory.js';
@@ -25,6 +26,7 @@ export const PACKETS: readonly PacketRow[] = [
   ...processPackets,
   ...xferPackets,
   ...hostIoPackets,
+  ...fileIoPackets,
   ...settingsPackets,
   ...nonStopPackets,
   ...monitorPackets,

@@ -29,7 +29,7 @@ export interface PacketContext {
   readonly scratch: Uint8Array;
   /** The document that the client reads piece by piece. */
   document: Document | undefined;
-  /** What `g`, `p` and `m` read: the program, or the trace frame that the client looks at. */
+  /** What `g`, `p` and `m` read: the program, the trace frame that the client looks at, or text that it is asked to write. */
   readonly view: Pick<GuestState, 'readRegister' | 'readMemory'>;
   /** The value of our `qSupported` reply. */
   supported(): string;
@@ -53,6 +53,10 @@ export interface PacketContext {
   forgetStops(): void;
   /** All-stop: the program runs though nobody here resumed it; stop it, and answer with that stop. False: it does not run. */
   stopRunning(reply: Reply): boolean;
+  /** A File-I/O request is open. */
+  readonly asksClient: boolean;
+  /** The client's answer to that: 0 or its errno. `interrupts`: its user has pressed Ctrl-C meanwhile. */
+  clientAnswered(errno: number, interrupts: boolean): void;
   /** A search or checksum over much memory: the answer comes when the work is done. */
   startWork(work: Work, reply: Reply): void;
 }
@@ -72,8 +76,8 @@ export interface PacketRow {
   readonly needs?: Ability;
   /** The arguments follow the name with nothing between. */
   readonly joined?: true;
-  /** `always`: also while the program runs in all-stop mode. */
-  readonly allowedWhile?: 'stopped' | 'always';
+  /** `always`: also while the program runs in all-stop mode; `asking`: then only while the client is asked to write text. */
+  readonly allowedWhile?: 'stopped' | 'asking' | 'always';
   /** What `qSupported` says about it. */
   readonly advertises?: string;
   /** `--disable-packet` with one of these hides it. */

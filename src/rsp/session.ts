@@ -6,6 +6,7 @@
  */
 import { log } from '../log.js';
 import { Client } from './client.js';
+import { ClientText } from './client-text.js';
 import type { Document } from './document.js';
 import { EINTR, EINVAL } from './error-code.js';
 import { servableRows, supportedFeatures } from './features.js';
@@ -56,6 +57,7 @@ export class Session implements PacketContext {
   private readonly stops = new StopQueue();
   private readonly outbox: Outbox;
   private readonly sink: FrameSink;
+  private readonly text: ClientText;
   private state: State = STOPPED;
   /** The program runs, and no packet of this client is waiting for it. */
   private runsUnasked: boolean;
@@ -65,6 +67,8 @@ export class Session implements PacketContext {
    * it does not show the stop to its user (gdb, which steps by itself over breakpoints and for software watchpoints).
    */
   private stopMayBeUnseen = false;
+  /** A stop that is told when the client has written the text that came before. */
+  private heldStop: StopEvent | undefined;
   /**
    * A break found the program in such a stop: served at the next resume, as gdbserver's SIGINT would wait. lldb-server forgets it, and lldb, which interrupts
    * for purposes of its own, such as an expression that takes long, counts on that.
@@ -86,6 +90,7 @@ export class Session implements PacketContext {
     this.router = new Router(rows);
     this.features = supportedFeatures(rows, target);
     this.outbox = new Outbox(settings.runLength ?? true, settings.trace);
+    this.text = new ClientText(this.outbox);
     this.client.lastStop = settings.lastStop;
     this.client.general = settings.lastStop && threadOf(settings.lastStop);
     this.runsUnasked = settings.running === true;
@@ -124,9 +129,8 @@ export class Session implements PacketContext {
     if (this.client.nonStop) return this.notify(event);
     this.noteStop(event);
     if (this.state.name === 'running') {
-      this.state = STOPPED;
-      this.stopMayBeUnseen = event.kind !== 'interrupted';
-      this.outbox.reply(Buffer.from(stopReply(event, this)));
+      if (this.text.pending > 0) this.heldStop = event;
+      else this.reportStop(event);
     } else if (!this.runsUnasked) {
       throw new Error(`the target reports ${event.kind} though it was not resumed`);
     }
@@ -134,10 +138,21 @@ export class Session implements PacketContext {
     return this.outbox.take();
   }
 
-  /** Text for the client's console. It can be sent only while the program runs in all-stop mode; otherwise it is dropped. */
+  /** Text can be shown to the client: while the program runs in all-stop mode. */
+  get takesText(): boolean {
+    return this.state.name === 'running';
+  }
+
+  /** Bytes of text that the client has been asked to write and has not. */
+  get unwrittenText(): number {
+    return this.takesText ? this.text.pending : 0;
+  }
+
+  /** Text for the client's console; dropped when it takes none. */
   output(bytes: Uint8Array): readonly Action[] {
-    if (this.state.name !== 'running') return [];
-    this.outbox.console(bytes);
+    if (!this.takesText) return [];
+    if (this.client.servesFileIo) this.text.add(bytes);
+    else this.outbox.console(bytes);
     return this.outbox.take();
   }
 
@@ -174,6 +189,7 @@ export class Session implements PacketContext {
   // ---- the handlers' side (PacketContext)
 
   get view(): Pick<GuestState, 'readRegister' | 'readMemory'> {
+    if (this.text.isAsking) return this.text;
     const { traceFrame } = this.client;
     return (traceFrame === undefined ? undefined : this.target.tracing?.view(traceFrame)) ?? this.target;
   }
@@ -225,6 +241,16 @@ export class Session implements PacketContext {
     reply.later();
   }
 
+  get asksClient(): boolean {
+    return this.text.isAsking;
+  }
+
+  clientAnswered(errno: number, interrupts: boolean): void {
+    this.text.answered(errno);
+    if (interrupts) this.onBreak();
+    if (this.heldStop !== undefined && this.text.pending === 0) this.reportStop(this.heldStop);
+  }
+
   /** Non-stop: `?` answers with the first of these, `vStopped` with the others. */
   answerStops(events: readonly StopEvent[], reply: Reply): void {
     this.stops.restart(events.map((event) => ({ event, reply: stopReply(event, this) })));
@@ -243,6 +269,7 @@ export class Session implements PacketContext {
 
   forgetStops(): void {
     this.state = STOPPED;
+    this.heldStop = undefined;
     this.runsUnasked = false;
     this.client.lastStop = undefined;
     this.client.general = undefined;
@@ -273,7 +300,8 @@ export class Session implements PacketContext {
   }
 
   private allowed(row: PacketRow | undefined): boolean {
-    return this.state.name === 'stopped' || row?.allowedWhile === 'always';
+    if (this.state.name === 'stopped' || row?.allowedWhile === 'always') return true;
+    return this.text.isAsking && row?.allowedWhile === 'asking';
   }
 
   private handle(row: PacketRow | undefined, body: Uint8Array): void {
@@ -328,6 +356,8 @@ export class Session implements PacketContext {
       this.reply.reset(false);
       this.reply.error(EINTR);
       this.sendReply();
+    } else if (this.heldStop !== undefined) {
+      this.breakWaits = !this.client.isLldb;
     } else if (this.state.name === 'running' && !this.state.interrupted) {
       this.state.interrupted = true;
       this.outbox.add({ kind: 'interrupt' });
@@ -340,6 +370,15 @@ export class Session implements PacketContext {
   }
 
   // ---- stops
+
+  /** All-stop: the answer to a resume. */
+  private reportStop(event: StopEvent): void {
+    this.heldStop = undefined;
+    this.noteStop(event);
+    this.state = STOPPED;
+    this.stopMayBeUnseen = event.kind !== 'interrupted';
+    this.outbox.reply(Buffer.from(stopReply(event, this)));
+  }
 
   private noteStop(event: StopEvent): void {
     this.client.lastStop = event;

@@ -27,6 +27,9 @@ export interface DebugServerOptions {
   ended(event: Extract<StopEvent, { kind: 'exited' | 'killed' }>): void;
 }
 
+/** Bytes of text that may wait for the client to write them. */
+const MOST_UNWRITTEN = 1 << 20;
+
 /** A connection and its session. */
 interface Visit {
   readonly client: ConnectedClient;
@@ -41,6 +44,8 @@ export class DebugServer implements ListenerHost {
   private extended: boolean;
   /** The last process was let go: the server ends with it. */
   private leaving = false;
+  /** The programs stand until it has caught up. */
+  private clientLags = false;
 
   constructor(
     private readonly inferior: Inferior,
@@ -58,6 +63,7 @@ export class DebugServer implements ListenerHost {
   /** Until the server's work is done: its exit status. */
   async serve(): Promise<number> {
     while (this.status === undefined) {
+      if (await this.waitedForClient()) continue;
       const progress = this.drive.piece((limit) => this.inferior.run(limit));
       this.options.beforeReport();
       if (progress.kind === 'report') this.report();
@@ -65,6 +71,13 @@ export class DebugServer implements ListenerHost {
       else await this.drive.pause(progress);
     }
     return this.status;
+  }
+
+  /** A program that prints faster than the client writes waits for it. */
+  private async waitedForClient(): Promise<boolean> {
+    this.clientLags = (this.visit?.session.unwrittenText ?? 0) > MOST_UNWRITTEN;
+    if (this.clientLags) await this.drive.pause({ kind: 'held' });
+    return this.clientLags;
   }
 
   /** A program has signalled the server, by getppid(): what it would do to gdbserver, which its kernel stops and lets go on too. */
@@ -77,9 +90,10 @@ export class DebugServer implements ListenerHost {
 
   /** Text that commands at breakpoints print. False: there is no client, or none that waits for a stop and so takes no text. */
   print(text: Uint8Array): boolean {
-    const actions = this.visit?.session.output(text) ?? [];
-    if (this.visit !== undefined) this.perform(this.visit, actions);
-    return actions.length > 0;
+    const { visit } = this;
+    if (visit === undefined || !visit.session.takesText) return false;
+    this.perform(visit, visit.session.output(text));
+    return true;
   }
 
   /** The server ends: its programs end with it, attached ones go on until they are alone. */
@@ -116,6 +130,7 @@ export class DebugServer implements ListenerHost {
     return {
       data: (bytes) => {
         this.perform(visit, session.feed(bytes));
+        if (this.clientLags) this.drive.wake();
         this.extended ||= session.client.extended;
       },
       unfinishedPacket: () => session.unfinishedPacket,
@@ -128,6 +143,7 @@ export class DebugServer implements ListenerHost {
     this.lastStop = session.client.lastStop;
     session.disconnected();
     if (this.visit === visit) this.visit = undefined;
+    if (this.clientLags) this.drive.wake();
     if (this.status !== undefined || this.leaving) return;
     if (this.options.once || (!this.extended && this.inferior.processes().length === 0)) return this.finish(0);
     this.announce('Remote side has terminated connection.  GDBserver will reopen the connection.');

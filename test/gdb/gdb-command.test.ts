@@ -101,9 +101,22 @@ test.each([
   expect(outcome.status).toBe(status);
 });
 
-test('at a terminal Ctrl-C stops the program and gdb asks what next', async ({ skip }) => {
-  if (spawnSync('script', ['--version']).status !== 0) skip('script(1) of bsdutils is not installed');
-  const words = [COMMAND, ...FIRST, 'gdb', '-q', '-nx', '-iex', 'set style enabled off', '--', listener, 'spin'];
+/** gdb at a terminal, beside a program that spins. */
+interface Terminal {
+  /** What it has shown so far. */
+  screen(): string;
+  /** Types, and waits until what is shown since matches. */
+  say(text: string, until: RegExp): Promise<void>;
+  type(text: string): void;
+  readonly ended: Promise<number | null>;
+}
+
+const HAS_TERMINAL = spawnSync('script', ['--version']).status === 0;
+if (!HAS_TERMINAL) console.warn('script(1) of bsdutils is not installed: gdb is not tested at a terminal.');
+
+function atTerminal(...commands: string[]): Terminal {
+  const options = ['set style enabled off', 'set pagination off', ...commands].flatMap((command) => ['-iex', command]);
+  const words = [COMMAND, ...FIRST, 'gdb', '-q', '-nx', ...options, '--', listener, 'spin'];
   // It gives its child a terminal and passes what we write on as what is typed.
   const terminal = spawn('script', ['-qec', `exec ${words.map((word) => `'${word}'`).join(' ')}`, '/dev/null'], {
     env: { ...PLAIN_ENVIRONMENT, TERM: 'dumb' },
@@ -112,12 +125,20 @@ test('at a terminal Ctrl-C stops the program and gdb asks what next', async ({ s
   terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
     screen += text;
   });
-  const ended = new Promise<number | null>((resolve) => terminal.on('close', resolve));
-  const say = async (text: string, until: RegExp): Promise<void> => {
-    const before = screen.length;
-    terminal.stdin.write(text);
-    await expect.poll(() => screen.slice(before), { timeout: 40_000, interval: 20 }).toMatch(until);
+  return {
+    screen: () => screen,
+    say: async (text, until) => {
+      const before = screen.length;
+      terminal.stdin.write(text);
+      await expect.poll(() => screen.slice(before), { timeout: 40_000, interval: 20 }).toMatch(until);
+    },
+    type: (text) => terminal.stdin.write(text),
+    ended: new Promise((resolve) => terminal.on('close', resolve)),
   };
+}
+
+test.runIf(HAS_TERMINAL)('at a terminal Ctrl-C stops the program and gdb asks what next', async () => {
+  const { say, type, ended } = atTerminal();
   await say('', /\(gdb\) $/);
   await say('continue\n', /name\? /);
   await say('joe\n', /spinning/);
@@ -125,9 +146,34 @@ test('at a terminal Ctrl-C stops the program and gdb asks what next', async ({ s
   await say('print turns > 0\n', /= 1[\s\S]*\(gdb\) $/);
   await say('continue\n', /Continuing/);
   await say('\x03', /received signal SIGINT[\s\S]*\(gdb\) $/);
-  terminal.stdin.write('kill\ny\nquit 3\n');
+  type('kill\ny\nquit 3\n');
   expect(await ended).toBe(3);
 });
+
+test.runIf(HAS_TERMINAL)(
+  'Ctrl-C stops a program whose breakpoints print, behind all that they have printed',
+  async () => {
+    const { screen, say, type, ended } = atTerminal('set dprintf-style agent');
+    const line = readFileSync(join(REPOSITORY, 'test/guests/listener.c'), 'utf8')
+      .split('\n')
+      .findIndex((text) => text.includes('turns++'));
+    await say('', /\(gdb\) $/);
+    await say(`dprintf ${line + 1},"turn %lu.\\n",turns\n`, /Dprintf 1[\s\S]*\(gdb\) $/);
+    await say('continue\n', /name\? /);
+    await say('joe\n', /turn 50000\./);
+    await say('\x03', /received signal SIGINT[\s\S]*\(gdb\) $/);
+    await say('continue\n', /turn \d+\./);
+    await say('\x03', /received signal SIGINT[\s\S]*\(gdb\) $/);
+    await say('print turns\n', /= \d+[\s\S]*\(gdb\) $/);
+    type('kill\ny\nquit 3\n');
+    expect(await ended).toBe(3);
+    // The terminal shows what is typed wherever it is.
+  const printed = [...screen().replaceAll('^C', '').matchAll(/turn (\d+)\./g)].map(([, number]) => Number(number));
+    expect(printed.findIndex((number, i) => number !== i)).toBe(-1);
+    const turns = Number(/\$1 = (\d+)/.exec(screen())?.[1]);
+    expect(turns - (printed.at(-1) ?? 0)).toBeOneOf([0, 1]);
+  },
+);
 
 test.each(['off', 'on'])('what an agent’s dprintf prints is there once, non-stop %s', (nonStop) => {
   const commands = ['set dprintf-style agent', 'dprintf main,"%d words\\n",argc', 'continue'];

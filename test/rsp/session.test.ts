@@ -90,8 +90,8 @@ describe('packets that are too long', () => {
 });
 
 describe('running in all-stop mode', () => {
-  const running = (): Conversation => {
-    const conversation = Conversation.open(GDB_13);
+  const running = (features = GDB_13): Conversation => {
+    const conversation = Conversation.open(features);
     conversation.ask('vCont;c:p1234.-1');
     return conversation;
   };
@@ -180,15 +180,83 @@ describe('running in all-stop mode', () => {
   });
 
   test('the program’s output goes to the console, and only then', () => {
-    const conversation = running();
+    const conversation = running('');
     expect(answer(conversation.session.output(Buffer.from('hi\n'))).sent).toEqual(['O68690a']);
     conversation.session.stopped(TRAP);
     expect(conversation.session.output(Buffer.from('late'))).toEqual([]);
   });
 
   test('much output comes in packets that fit', () => {
-    const { sent } = answer(running().session.output(Buffer.alloc(0x9000, 'x')));
+    const { sent } = answer(running('').session.output(Buffer.alloc(0x9000, 'x')));
     expect(sent.map((body) => body.length)).toEqual([0x8001, 0x8001, 0x2001]);
+  });
+
+  describe('a client that serves File-I/O writes text itself', () => {
+    const ADDRESS = '800000000000';
+
+    function runningGdb(): Conversation {
+      const conversation = Conversation.open('multiprocess+;qRelocInsn+');
+      conversation.ask('vCont;c');
+      return conversation;
+    }
+
+    test('it is asked, reads the text, and the stop waits for its answer', () => {
+      const conversation = runningGdb();
+      const { session } = conversation;
+      expect(answer(session.output(Buffer.from('hi\n'))).sent).toEqual([`Fwrite,1,${ADDRESS},3`]);
+      expect(session.output(Buffer.from('you\n'))).toEqual([]);
+      expect(session.stopped(TRAP)).toEqual([]);
+      expect(session.unwrittenText).toBe(7);
+      expect(conversation.ask('Hgp0.0')).toBe('OK');
+      expect(conversation.ask(`m${ADDRESS},2`)).toBe('6869');
+      expect(conversation.ask('m800000000002,8')).toBe('0a');
+      expect(conversation.ask('m800000000003,1')).toMatch(/^E/);
+      expect(conversation.ask('F3')).toBe(`Fwrite,1,${ADDRESS},4`);
+      expect(conversation.ask(`m${ADDRESS},4`)).toBe('796f750a');
+      expect(conversation.ask('F4')).toMatch(/^T05/);
+      expect(session.unwrittenText).toBe(0);
+      expect(conversation.ask('F4')).toBe('');
+    });
+
+    test('a stop without text before it is told at once, and nothing can be read while the program runs', () => {
+      const conversation = runningGdb();
+      expect(conversation.raw(frame(`m${ADDRESS},1`)).sent).toEqual([]);
+      expect(conversation.raw(frame('F0')).sent).toEqual([]);
+      expect(answer(conversation.session.stopped(TRAP)).sent).toHaveLength(1);
+    });
+
+    test.each(['F-1,4,C', 'F-1,4'])('%s: its user interrupts; the piece is asked for again', (reply) => {
+      const conversation = runningGdb();
+      conversation.session.output(Buffer.from('hi\n'));
+      const { sent, actions } = conversation.raw(frame(reply));
+      expect(sent).toEqual([`Fwrite,1,${ADDRESS},3`]);
+      expect(actions.map(({ kind }) => kind)).toEqual(['interrupt']);
+    });
+
+    test('F3,0,C: its user interrupts what has been written already', () => {
+      const conversation = runningGdb();
+      conversation.session.output(Buffer.from('hi\n'));
+      const { sent, actions } = conversation.raw(frame('F3,0,C'));
+      expect(sent).toEqual([]);
+      expect(actions.map(({ kind }) => kind)).toEqual(['interrupt']);
+    });
+
+    test('a break while a stop is held waits for the next resume', () => {
+      const conversation = runningGdb();
+      conversation.session.output(Buffer.from('hi\n'));
+      conversation.session.stopped(TRAP);
+      expect(conversation.raw('\x03').actions).toEqual([]);
+      conversation.ask('F3');
+      expect(conversation.raw(frame('vCont;c')).actions.map(({ kind }) => kind)).toEqual(['resume', 'interrupt']);
+    });
+
+    test('one that refuses gets O packets from then on', () => {
+      const conversation = runningGdb();
+      conversation.session.output(Buffer.from('hi\n'));
+      conversation.session.output(Buffer.from('you\n'));
+      expect(conversation.raw(frame('F-1,58')).sent).toEqual(['O68690a', 'O796f750a']);
+      expect(answer(conversation.session.output(Buffer.from('x'))).sent).toEqual(['O78']);
+    });
   });
 
   test('k ends the server', () => {

@@ -82,7 +82,7 @@ function checksum(args: PacketCursor, reply: Reply, context: PacketContext): voi
 }
 
 export const memoryPackets: readonly PacketRow[] = [
-  { prefix: 'm', handle: readMemory },
+  { prefix: 'm', allowedWhile: 'asking', handle: readMemory },
   { prefix: 'M', handle: writeMemory },
   { prefix: 'X', handle: writeBinary },
   { prefix: 'qSearch:memory', handle: searchMemory },

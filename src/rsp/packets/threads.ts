@@ -104,7 +104,7 @@ function threadLocalAddress(
 }
 
 export const threadPackets: readonly PacketRow[] = [
-  { prefix: 'H', handle: chooseThread },
+  { prefix: 'H', allowedWhile: 'asking', handle: chooseThread },
   { prefix: 'T', handle: threadAlive },
   { prefix: 'qC', handle: currentThread, disabledBy: 'qC' },
   { prefix: 'qfThreadInfo', handle: firstThreads, disabledBy: 'qfThreadInfo' },
