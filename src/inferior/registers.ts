@@ -42,8 +42,8 @@ export function readRegister({ execution }: Machine, { cpu }: Thread, row: Regis
 
 /** Where each row of a set lies in a block of all of them, and how it gets there. */
 interface Layout {
-  /** The 32-bit words of the block that are words of the CPU struct: number in the block, number in the struct, and so on. */
-  readonly words: Int32Array;
+  /** The 32-bit words of the block that are words of the CPU struct, in runs: number in the block, number in the struct, how many; and so on. */
+  readonly runs: Int32Array;
   /** Where eflags goes. */
   readonly flags: Uint8Array | undefined;
   readonly x87: readonly { readonly row: RegisterRow; readonly into: Uint8Array }[];
@@ -69,7 +69,7 @@ function layoutOf(rows: readonly RegisterRow[]): Layout {
   const size = rows.reduce((sum, { bits }) => sum + bits / 8, 0);
   const block = new Int32Array(Math.ceil(size / 4));
   const bytes = new Uint8Array(block.buffer, 0, size);
-  const words: number[] = [];
+  const runs: number[] = [];
   const x87: { row: RegisterRow; into: Uint8Array }[] = [];
   let flags: Uint8Array | undefined;
   let at = 0;
@@ -79,22 +79,27 @@ function layoutOf(rows: readonly RegisterRow[]): Layout {
     if (row.name === 'eflags') flags = into;
     else if (row.slot === undefined) x87.push({ row, into });
     else if (at % 4 !== 0) throw new Error(`register ${row.name} is not aligned`);
-    else for (let i = 0; i < length; i += 4) words.push((at + i) / 4, (row.slot + i) / 4);
+    else runs.push(at / 4, row.slot / 4, length / 4);
     at += length;
   }
   // Of no thread yet: a control word has 16 bits.
   const x87Of = new Int32Array(X87_WORDS.length).fill(-1);
-  const made = { words: Int32Array.from(words), flags, x87, x87Of, block, bytes };
+  const made = { runs: Int32Array.from(runs), flags, x87, x87Of, block, bytes };
   layouts.set(rows, made);
   return made;
 }
 
 /** All registers of a set, one after another. Hot: tracepoints that collect $regs. The bytes are valid until the next call. */
 export function readRegisters({ execution }: Machine, { cpu }: Thread, rows: readonly RegisterRow[]): Uint8Array {
-  const { words, flags, x87, x87Of, block, bytes } = layoutOf(rows);
+  const { runs, flags, x87, x87Of, block, bytes } = layoutOf(rows);
   const { i32 } = cpu.physical;
   const base = cpu.base / 4;
-  for (let i = 0; i < words.length; i += 2) block[words[i] as number] = i32[base + (words[i + 1] as number)] as number;
+  for (let run = 0; run < runs.length; run += 3) {
+    const into = runs[run] as number;
+    const from = base + (runs[run + 1] as number);
+    const count = runs[run + 2] as number;
+    for (let i = 0; i < count; i++) block[into + i] = i32[from + i] as number;
+  }
   if (flags !== undefined) writeU32(flags, execution.getFlags(cpu));
   if (x87Changed(cpu, x87Of)) {
     const image = x87Image(cpu);

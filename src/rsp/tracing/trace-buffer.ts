@@ -1,6 +1,9 @@
 /** The frames that have been recorded, up to a number of bytes. */
 import { encodeFrame, FRAME_HEAD, type TraceFrame } from './trace-frame.js';
 
+/** In the place of a frame that has made room. */
+const GONE: TraceFrame = { tracepoint: 0, address: 0n, blocks: new Uint8Array(0) };
+
 /** gdbserver's. */
 export const DEFAULT_SIZE = 5 << 20;
 export const MAX_SIZE = 256 << 20;
@@ -84,7 +87,7 @@ export class TraceBuffer {
     while (this.free < size) {
       const oldest = this.frames[this.gone];
       if (oldest === undefined) return;
-      this.gone++;
+      this.frames[this.gone++] = GONE;
       this.used -= FRAME_HEAD + oldest.blocks.length;
     }
     if (this.gone > this.frames.length / 2) this.kept();
