@@ -61,8 +61,8 @@ export interface InferiorParts {
   readonly starter: ProgramStarter;
   readonly launch: LaunchSettings;
   readonly hostIo?: HostIo;
-  /** Text that commands at breakpoints and tracepoints print. */
-  print(text: Uint8Array): void;
+  /** Text that commands at breakpoints and tracepoints print: bytes, as latin-1. */
+  print(text: string): void;
   /** A line for the server's console, in gdbserver's words. */
   announce(line: string): void;
 }
@@ -95,7 +95,7 @@ export class Inferior implements Target {
   private readonly programs: ProgramLauncher;
   private readonly probes: ProbeHooks;
   private readonly rows: readonly RegisterRow[];
-  private readonly print: (text: Uint8Array) => void;
+  private readonly print: (text: string) => void;
   private readonly announce: (line: string) => void;
 
   constructor(parts: InferiorParts) {

@@ -18,8 +18,8 @@ export interface AgentMachine {
   /** Trace state variables; undefined or false when `number` is none. */
   readVariable(number: number): bigint | undefined;
   writeVariable(number: number, value: bigint): boolean;
-  /** Output of `printf`. */
-  print(text: Uint8Array): void;
+  /** Output of `printf`: bytes, as latin-1. */
+  print(text: string): void;
   /** Present while a tracepoint collects; without it the trace opcodes are errors. */
   readonly collector?: AgentCollector;
 }
@@ -228,7 +228,7 @@ function printf(run: Run, { operand, print }: Instruction): string | undefined {
   pop(run);
   const args = Array.from({ length: Number(operand) }, () => pop(run));
   const text = formatPrintf(print, args, (address, limit) => readString(run.machine, address, limit));
-  if (!(text instanceof Uint8Array)) return text.error;
+  if (typeof text !== 'string') return text.error;
   run.machine.print(text);
   return undefined;
 }

@@ -1,6 +1,6 @@
 /**
  * The `printf` bytecode's format: what gdb's `dprintf` and `printf` commands accept, less floating point and wide
- * characters. gdb sends the format as the user typed it, so the backslash escapes are resolved here.
+ * characters. gdb sends the format as the user typed it, so the backslash escapes are resolved here. Text is bytes, as latin-1.
  */
 
 /** One conversion, as in C: `%` flags width .precision length conversion. */
@@ -15,7 +15,7 @@ interface Conversion {
 }
 
 export interface PrintfFormat {
-  readonly pieces: readonly (Uint8Array | Conversion)[];
+  readonly pieces: readonly (string | Conversion)[];
 }
 
 /** Bytes of the string that `%s` prints at most, so that a missing NUL does not print the whole memory. */
@@ -24,51 +24,41 @@ const MAX_STRING = 4096;
 const MAX_WIDTH = 4096;
 
 const CONVERSION = /^%([-+ #0]*)(\d*)(?:\.(\d*))?(hh|h|ll|l|z|j|t)?([a-zA-Z])/;
-const ESCAPES: Record<string, number> = {
-  a: 7,
-  b: 8,
-  t: 9,
-  n: 10,
-  v: 11,
-  f: 12,
-  r: 13,
-  e: 27,
-  '"': 34,
-  "'": 39,
-  '\\': 92,
-};
+const ESCAPES: Record<string, string> = {
+  a: '\x07', b: '\b', t: '\t', n: '\n', v: '\v', f: '\f', r: '\r', e: '\x1b', '"': '"', "'": "'", '\\': '\\',
+}; // biome-ignore format: a table
 const LENGTH_BITS: Record<string, Conversion['bits']> = { hh: 8, h: 16, l: 64, ll: 64, z: 64, j: 64, t: 64 };
 
 /** `bytes` ends in the NUL that counts in its length; `argumentCount` is what the bytecode says it pops. */
 export function parsePrintfFormat(bytes: Uint8Array, argumentCount: number): PrintfFormat | { invalid: string } {
   if (bytes.at(-1) !== 0) return { invalid: 'unterminated format' };
   const text = Buffer.from(bytes.subarray(0, -1)).toString('latin1');
-  const pieces: (Uint8Array | Conversion)[] = [];
-  let literal: number[] = [];
+  const pieces: (string | Conversion)[] = [];
+  let literal = '';
   for (let i = 0; i < text.length; ) {
     const rest = text.slice(i);
     if (rest.startsWith('%%')) {
-      literal.push(0x25);
+      literal += '%';
       i += 2;
     } else if (rest.startsWith('%')) {
       const found = parseConversion(rest);
       if ('invalid' in found) return found;
-      if (literal.length > 0) pieces.push(Uint8Array.from(literal));
-      literal = [];
+      if (literal !== '') pieces.push(literal);
+      literal = '';
       pieces.push(found.conversion);
       i += found.size;
     } else if (rest.startsWith('\\')) {
       const escaped = ESCAPES[rest[1] ?? ''];
       if (escaped === undefined) return { invalid: 'unrecognized escape in format' };
-      literal.push(escaped);
+      literal += escaped;
       i += 2;
     } else {
-      literal.push(rest.charCodeAt(0));
+      literal += rest[0];
       i++;
     }
   }
-  if (literal.length > 0) pieces.push(Uint8Array.from(literal));
-  const conversions = pieces.filter((piece) => !(piece instanceof Uint8Array)).length;
+  if (literal !== '') pieces.push(literal);
+  const conversions = pieces.filter((piece) => typeof piece !== 'string').length;
   if (conversions !== argumentCount) return { invalid: `${conversions} conversions for ${argumentCount} arguments` };
   return { pieces };
 }
@@ -92,39 +82,39 @@ function parseConversion(text: string): { conversion: Conversion; size: number }
 }
 
 /**
- * The bytes to print, or the reason why not. `args` in the order of the conversions, unsigned 64-bit.
+ * What to print, or the reason why not. Hot: dprintf. `args` in the order of the conversions, unsigned 64-bit.
  * `readString` gives the bytes before the NUL at an address, at most `limit`; undefined when unreadable.
  */
 export function formatPrintf(
   format: PrintfFormat,
   args: readonly bigint[],
   readString: (address: bigint, limit: number) => Uint8Array | undefined,
-): Uint8Array | { error: string } {
-  const out: Uint8Array[] = [];
+): string | { error: string } {
+  let out = '';
   let next = 0;
   for (const piece of format.pieces) {
-    if (piece instanceof Uint8Array) {
-      out.push(piece);
+    if (typeof piece === 'string') {
+      out += piece;
       continue;
     }
     const value = args[next++] ?? 0n;
-    const bytes = piece.conversion === 's' ? formatString(piece, value, readString) : formatNumber(piece, value);
-    if (bytes === undefined) return { error: `string at 0x${value.toString(16)} is unreadable` };
-    out.push(bytes);
+    const text = piece.conversion === 's' ? formatString(piece, value, readString) : formatNumber(piece, value);
+    if (text === undefined) return { error: `string at 0x${value.toString(16)} is unreadable` };
+    out += text;
   }
-  return Buffer.concat(out);
+  return out;
 }
 
 function formatString(
   conversion: Conversion,
   address: bigint,
   readString: (address: bigint, limit: number) => Uint8Array | undefined,
-): Uint8Array | undefined {
+): string | undefined {
   const string = address === 0n ? Buffer.from('(null)') : readString(address, conversion.precision ?? MAX_STRING);
   return string === undefined ? undefined : pad(conversion, Buffer.from(string).toString('latin1'));
 }
 
-function formatNumber(conversion: Conversion, value: bigint): Uint8Array {
+function formatNumber(conversion: Conversion, value: bigint): string {
   const unsigned = BigInt.asUintN(conversion.bits, value);
   const signed = BigInt.asIntN(conversion.bits, value);
   switch (conversion.conversion) {
@@ -162,13 +152,13 @@ function octal({ flags }: Conversion, value: bigint): string {
 }
 
 /** Precision asks for leading zeros; the `0` flag fills the width with them where there is no precision and no `-`. */
-function integer(conversion: Conversion, prefix: string, digits: string): Uint8Array {
+function integer(conversion: Conversion, prefix: string, digits: string): string {
   const { flags, width, precision } = conversion;
   const zeros = flags.includes('0') && !flags.includes('-') && precision === undefined;
   const shown = precision === 0 && digits === '0' ? '' : digits;
   return pad(conversion, prefix + shown.padStart(zeros ? width - prefix.length : (precision ?? 0), '0'));
 }
 
-function pad({ flags, width }: Conversion, text: string): Uint8Array {
-  return Buffer.from(flags.includes('-') ? text.padEnd(width) : text.padStart(width), 'latin1');
+function pad({ flags, width }: Conversion, text: string): string {
+  return flags.includes('-') ? text.padEnd(width) : text.padStart(width);
 }

@@ -17,7 +17,7 @@ export function agentMachine(
   target: GuestState,
   thread: ThreadId,
   { readVariable, writeVariable }: AgentVariables,
-  print: (text: Uint8Array) => void,
+  print: (text: string) => void,
 ): AgentMachine {
   return {
     readMemory: (address, into) => target.readMemory(thread.pid, address, into) === into.length,

@@ -9,8 +9,8 @@ import type { Outbox } from './outbox.js';
 
 /** The first address that is not canonical. */
 const ADDRESS = 0x8000_0000_0000n;
-/** Bytes in a request. */
-const PIECE = 0x10000;
+/** Bytes in a request: as many as gdb reads with one `m`. */
+const PIECE = 0xff00;
 const CONSOLE = 1;
 
 export class ClientText implements Pick<GuestState, 'readRegister' | 'readMemory'> {

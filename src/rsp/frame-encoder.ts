@@ -46,6 +46,8 @@ export function compress(body: Uint8Array): Uint8Array {
     const byte = body[i] ?? 0;
     out[length++] = byte;
     i++;
+    // Most bytes begin no run: told here, before anything is called.
+    if (body[i] !== byte || body[i + 1] !== byte || body[i + 2] !== byte) continue;
     const repeats = usableCount(countRepeats(body, i, byte));
     if (repeats < MIN_REPEATS) continue;
     out[length++] = STAR;

@@ -5,22 +5,20 @@
 const PIECE = 8192;
 
 export class PrintedText {
-  private waiting: Uint8Array[] = [];
-  private length = 0;
+  private waiting = '';
 
   constructor(private readonly tell: (text: Uint8Array) => void) {}
 
-  add(text: Uint8Array): void {
-    this.waiting.push(text);
-    this.length += text.length;
-    if (this.length >= PIECE) this.flush();
+  /** `text`: bytes, as latin-1. */
+  add(text: string): void {
+    this.waiting += text;
+    if (this.waiting.length >= PIECE) this.flush();
   }
 
   flush(): void {
-    if (this.length === 0) return;
-    const text = Buffer.concat(this.waiting);
-    this.waiting = [];
-    this.length = 0;
+    if (this.waiting === '') return;
+    const text = Buffer.from(this.waiting, 'latin1');
+    this.waiting = '';
     this.tell(text);
   }
 }

@@ -111,7 +111,7 @@ function createInferior(
   guest: GuestMachine,
   options: ServeOptions,
   announce: Tell,
-  print: (text: Uint8Array) => void,
+  print: (text: string) => void,
 ): Inferior {
   const { machine } = guest;
   return new Inferior({

@@ -40,7 +40,7 @@ export function testMachine({
     readRegister: (number) => registers.get(number),
     readVariable: (number) => variables.get(number),
     writeVariable: (number, value) => variables.has(number) && variables.set(number, value) === variables,
-    print: (text) => void printed.push(Buffer.from(text).toString('latin1')),
+    print: (text) => void printed.push(text),
     collector: {
       memory: (address, length) => collected.push(`${address.toString(16)}+${length}`) > 0,
       variable: (number) => collected.push(`$${number}`) > 0,

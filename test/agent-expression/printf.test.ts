@@ -13,7 +13,7 @@ function printed(format: string, args: readonly bigint[]): string {
     const string = STRINGS[address.toString()];
     return string === undefined ? undefined : Buffer.from(string.slice(0, limit));
   }); // biome-ignore format: one call
-  return text instanceof Uint8Array ? Buffer.from(text).toString('latin1') : `error: ${text.error}`;
+  return typeof text === 'string' ? text : `error: ${text.error}`;
 }
 
 /** Expected texts are what glibc's printf prints for the same format and arguments. */

@@ -168,7 +168,11 @@ test.runIf(HAS_TERMINAL)(
     type('kill\ny\nquit 3\n');
     expect(await ended).toBe(3);
     // The terminal shows what is typed wherever it is.
-  const printed = [...screen().replaceAll('^C', '').matchAll(/turn (\d+)\./g)].map(([, number]) => Number(number));
+    const printed = [
+      ...screen()
+        .replaceAll('^C', '')
+        .matchAll(/turn (\d+)\./g),
+    ].map(([, number]) => Number(number));
     expect(printed.findIndex((number, i) => number !== i)).toBe(-1);
     const turns = Number(/\$1 = (\d+)/.exec(screen())?.[1]);
     expect(turns - (printed.at(-1) ?? 0)).toBeOneOf([0, 1]);

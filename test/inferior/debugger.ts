@@ -113,7 +113,7 @@ export function debug(program: Program, config: Partial<MachineConfig> = {}, pro
     starter: { start: () => guest.process, fileIn: () => undefined, nameOf: () => '/' },
     launch: { environment: new Map(), wrapper: [], withShell: false, randomise: false },
     announce: (line) => void lines.push(line),
-    print: (text) => void printed.push(Buffer.from(text).toString()),
+    print: (text) => void printed.push(text),
   });
   inferior.start('/scripted', []);
   const main = { pid: guest.process.pid, tid: guest.process.pid as number as Tid };

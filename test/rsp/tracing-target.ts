@@ -18,7 +18,7 @@ export class TracingTarget extends FakeTarget {
       remove: (site) => void this.planted.delete(name(site)),
     },
     now: () => this.clock++,
-    print: (text) => void this.calls.push(`print ${Buffer.from(text).toString()}`),
+    print: (text) => void this.calls.push(`print ${text}`),
   });
 }
 

@@ -62,7 +62,7 @@ export function start(
       ...NO_VARIABLES,
       readMemory: () => false,
       readRegister: () => undefined,
-      print: (text) => program.printed.push(`${thread.tid} ${Buffer.from(text)}`),
+      print: (text) => program.printed.push(`${thread.tid} ${text}`),
     }),
     isStepping: () => false,
   };

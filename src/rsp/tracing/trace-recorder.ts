@@ -34,8 +34,8 @@ export interface RecorderHost {
   readonly sites: TracepointSites;
   /** Microseconds since the epoch. */
   now(): number;
-  /** Output of `printf` in actions. */
-  print(text: Uint8Array): void;
+  /** Output of `printf` in actions: bytes, as latin-1. */
+  print(text: string): void;
 }
 
 /** Why tracing does not run, in the words of `qTStatus`. */

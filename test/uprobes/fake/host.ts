@@ -101,7 +101,7 @@ export class FakeThread implements HostThread {
       readRegister: (number) => this.readRegister(number),
       readVariable: () => undefined,
       writeVariable: () => false,
-      print: (text) => this.printed.push(Buffer.from(text).toString()),
+      print: (text) => this.printed.push(text),
     };
   }
 }
