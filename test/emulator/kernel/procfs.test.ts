@@ -6,7 +6,7 @@ import { filesOf } from '../../../src/emulator/kernel/file/file-table.js';
 import { openFile, openHow } from '../../../src/emulator/kernel/file/open.js';
 import { O, type OpenFile } from '../../../src/emulator/kernel/file/open-file.js';
 import { AT, locateText } from '../../../src/emulator/kernel/file/path-walk.js';
-import { Pipe, PipeEnd } from '../../../src/emulator/kernel/file/pipe.js';
+import { namelessPipe, PipeEnd } from '../../../src/emulator/kernel/file/pipe.js';
 import { mapLine, smaps, smapsRollup } from '../../../src/emulator/kernel/procfs/memory-map.js';
 import { credentialsOf } from '../../../src/emulator/kernel/root.js';
 import { VMA, type Vma } from '../../../src/emulator/memory/vma.js';
@@ -178,8 +178,8 @@ test.each(['/proc/version', '/proc/self', '/dev/pts', '/sys/kernel'])(
 test('self, thread-self, and links of descriptors', () => {
   const from = guest();
   const { pid } = from.process;
-  const pipe = new Pipe(from.machine, undefined, undefined);
-  const reader = new PipeEnd(from.machine, pipe, O.RDONLY, from);
+  const pipe = namelessPipe(from);
+  const reader = new PipeEnd(from.machine, pipe, O.RDONLY);
   filesOf(from.process).add(open(from, '/dev/null', O.RDWR) as OpenFile, false, { soft: 9, hard: 9 });
   filesOf(from.process).add(reader, true, { soft: 9, hard: 9 });
   expect(link(from, '/proc/self')).toBe(String(pid));

@@ -1,8 +1,11 @@
 /** Files without a name in any directory: pipes, sockets, eventfds and their kin. */
 import { exactNs } from '../../clock.js';
 import type { Machine } from '../../machine.js';
-import { O, OpenFile } from './open-file.js';
-import type { FileStat } from './stat.js';
+import { EOPNOTSUPP } from '../errno.js';
+import type { NewTime } from './file-system.js';
+import { setMemoryTimes } from './memory-times.js';
+import { type Changeable, O, OpenFile } from './open-file.js';
+import { type FileStat, S } from './stat.js';
 
 /** st_dev of the file systems that hold them (pipefs, sockfs, anon_inodefs have minor numbers of their own in Linux; one serves here). */
 const ANONYMOUS_DEVICE = 14;
@@ -33,6 +36,50 @@ export function anonymousStat(
   };
 }
 
+/** The inode of a pipe or socket: calls change its attributes, which nobody else looks at. */
+export class AnonymousInode implements Changeable {
+  accessed: bigint;
+  modified: bigint;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly number: number,
+    private mode: number,
+    private owner: { readonly uid: number; readonly gid: number },
+  ) {
+    this.accessed = exactNs(machine.clock.epoch);
+    this.modified = this.accessed;
+  }
+
+  stat(): FileStat {
+    const { accessed, modified } = this;
+    return { ...anonymousStat(this.machine, this.number, this.mode, this.owner), accessed, modified };
+  }
+
+  setMode(mode: number): number {
+    this.mode = (this.mode & S.IFMT) | mode;
+    return 0;
+  }
+
+  setOwner(uid: number, gid: number): number {
+    const { owner } = this;
+    this.owner = { uid: uid === -1 ? owner.uid : uid, gid: gid === -1 ? owner.gid : gid };
+    return 0;
+  }
+
+  setTimes(accessed: NewTime, modified: NewTime): number {
+    setMemoryTimes(this.machine, this, accessed, modified);
+    return 0;
+  }
+}
+
+/** Of the inode that many files share (anon_inode_setattr). */
+const UNCHANGEABLE: Changeable = {
+  setMode: () => -EOPNOTSUPP,
+  setOwner: () => -EOPNOTSUPP,
+  setTimes: () => -EOPNOTSUPP,
+};
+
 /** Eventfds, timerfds and the like all share one inode. */
 const ANON_INODE = 9;
 
@@ -52,6 +99,10 @@ export abstract class AnonymousFile extends OpenFile {
 
   stat(): FileStat {
     return anonymousStat(this.machine, ANON_INODE, 0o600);
+  }
+
+  protected override get inode(): Changeable {
+    return UNCHANGEABLE;
   }
 
   /** Has no position, and seeking is no error (noop_llseek). */

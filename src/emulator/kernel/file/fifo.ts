@@ -9,10 +9,11 @@ export function fifoAt(machine: Machine, { device, inode }: FileStat, path: stri
   const key = `${device}:${inode}`;
   const open = machine.fifos.get(key);
   if (open !== undefined && open.readers + open.writers > 0) return open;
-  const pipe = new Pipe(machine, path, () => {
+  const stat = (): FileStat | number => {
     const mount = machine.mounts.find(path);
     return mount.fs.lstat(innerPath(mount, path), machine.root as NonNullable<Machine['root']>);
-  });
+  };
+  const pipe = new Pipe(machine, path, () => ({ stat }));
   machine.fifos.set(key, pipe);
   return pipe;
 }

@@ -1,5 +1,4 @@
 /** Files that live in memory alone: memfd_create(2) (mm/memfd.c, mm/shmem.c). */
-import { exactNs } from '../../clock.js';
 import { pathText } from '../../host/path-text.js';
 import type { Machine } from '../../machine.js';
 import type { BackingFile } from '../../memory/backing-file.js';
@@ -9,6 +8,7 @@ import { anonymousStat } from './anonymous.js';
 import type { NewTime, Opener } from './file-system.js';
 import { install } from './file-table.js';
 import { seekTo } from './host-file.js';
+import { presentOf, setMemoryTimes } from './memory-times.js';
 import { O, OpenFile, statusFlags } from './open-file.js';
 import { type FileStat, S } from './stat.js';
 
@@ -146,23 +146,6 @@ export class MemoryInode implements BackingFile {
       done += length;
     }
   }
-}
-
-/** CLOCK_REALTIME in ns. */
-export function presentOf({ clock }: Machine): bigint {
-  return exactNs(clock.realtime);
-}
-
-/** utimensat(2) on something in memory. */
-export function setMemoryTimes(
-  machine: Machine,
-  target: { accessed: bigint; modified: bigint },
-  accessed: NewTime,
-  modified: NewTime,
-): void {
-  const now = presentOf(machine);
-  if (accessed !== undefined) target.accessed = accessed === 'now' ? now : accessed;
-  if (modified !== undefined) target.modified = modified === 'now' ? now : modified;
 }
 
 export class MemoryFile extends OpenFile {

@@ -5,7 +5,8 @@ import { EACCES, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, ENXIO } from '../er
 import { credentialsOf } from '../root.js';
 import { anonymousStat } from './anonymous.js';
 import type { FileSystem, FileSystemChanges, FileSystemStat, NewTime, OpenFileRequest } from './file-system.js';
-import { MemoryFile, MemoryInode, presentOf, setMemoryTimes } from './memory-file.js';
+import { MemoryFile, MemoryInode } from './memory-file.js';
+import { presentOf, setMemoryTimes } from './memory-times.js';
 import { OpenDirectory } from './open-directory.js';
 import { type DirectoryEntry, O, type OpenFile, statusFlags } from './open-file.js';
 import { parentOf } from './path-walk.js';

@@ -46,6 +46,13 @@ export function statusFlags(flags: number): number {
   return (flags & ~temporary) | (flags & O.PATH ? 0 : O.LARGEFILE);
 }
 
+/** Attributes that calls change: 0 or -errno. */
+export interface Changeable {
+  setMode(mode: number): number;
+  setOwner(uid: number, gid: number): number;
+  setTimes(accessed: NewTime, modified: NewTime): number;
+}
+
 export abstract class OpenFile {
   /** Woken whenever what `poll` says, or whether `read` and `write` would block, may have changed. */
   readonly key: WaitKey;
@@ -136,17 +143,22 @@ export abstract class OpenFile {
   }
 
   /** fchmod(2), fchown(2), futimens(3): 0 or -errno. */
-  setMode(_mode: number): number {
-    return -EPERM;
+  setMode(mode: number): number {
+    return this.inode?.setMode(mode) ?? -EPERM;
   }
 
   /** -1: unchanged. */
-  setOwner(_uid: number, _gid: number): number {
-    return -EPERM;
+  setOwner(uid: number, gid: number): number {
+    return this.inode?.setOwner(uid, gid) ?? -EPERM;
   }
 
-  setTimes(_accessed: NewTime, _modified: NewTime): number {
-    return -EPERM;
+  setTimes(accessed: NewTime, modified: NewTime): number {
+    return this.inode?.setTimes(accessed, modified) ?? -EPERM;
+  }
+
+  /** What it has in place of a file on a disk, if that can be changed. */
+  protected get inode(): Changeable | undefined {
+    return undefined;
   }
 
   /** Lines of /proc/PID/fdinfo/N that this kind of file adds. */

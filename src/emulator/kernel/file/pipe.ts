@@ -5,10 +5,10 @@ import { EBUSY, EFAULT, EINVAL, ENXIO, EPERM, EPIPE } from '../errno.js';
 import { CAP, capable } from '../identity-checks.js';
 import type { SyscallContext, SyscallRow } from '../syscall-table.js';
 import type { WaitKey } from '../wait.js';
-import { anonymousStat } from './anonymous.js';
+import { AnonymousInode } from './anonymous.js';
 import type { Opener } from './file-system.js';
 import { filesOf, install } from './file-table.js';
-import { F_GETPIPE_SZ, F_SETPIPE_SZ, type IoResult, O, OpenFile, POLL, WAIT } from './open-file.js';
+import { type Changeable, F_GETPIPE_SZ, F_SETPIPE_SZ, type IoResult, O, OpenFile, POLL, WAIT } from './open-file.js';
 import { PipeBuffer } from './pipe-buffer.js';
 import type { FileStat } from './stat.js';
 
@@ -29,19 +29,22 @@ export class Pipe {
   /** How often each side was opened: open(2) of a FIFO waits for the other side's count to change. */
   readerOpens = 0;
   writerOpens = 0;
+  readonly node: PipeNode;
 
   constructor(
     machine: Machine,
     /** What /proc shows for an end. */
     readonly name: string | undefined,
-    private readonly node: (() => FileStat | number) | undefined,
+    makeNode: (key: WaitKey) => PipeNode,
   ) {
     this.key = machine.newWaitKey();
+    this.node = makeNode(this.key);
   }
+}
 
-  stat(machine: Machine, owner: { readonly uid: number; readonly gid: number }): FileStat | number {
-    return this.node?.() ?? anonymousStat(machine, this.key, S_IFIFO | 0o600, owner);
-  }
+/** What fstat(2) tells of a pipe. */
+interface PipeNode {
+  stat(): FileStat | number;
 }
 
 export class PipeEnd extends OpenFile {
@@ -49,16 +52,13 @@ export class PipeEnd extends OpenFile {
   private partner: number | undefined;
   /** Writers that had come and gone before this reader: without a new one it sees no hangup. */
   private writersBefore: number;
-  private readonly creator: { readonly uid: number; readonly gid: number };
 
   constructor(
     machine: Machine,
     readonly pipe: Pipe,
     flags: number,
-    { process }: Opener,
   ) {
     super(machine, flags, pipe.key);
-    this.creator = { uid: process.credentials.fsuid, gid: process.credentials.fsgid };
     if (this.readable) {
       pipe.readers++;
       pipe.readerOpens++;
@@ -89,7 +89,12 @@ export class PipeEnd extends OpenFile {
   }
 
   stat(): FileStat | number {
-    return this.pipe.stat(this.machine, this.creator);
+    return this.pipe.node.stat();
+  }
+
+  protected override get inode(): Changeable | undefined {
+    const { node } = this.pipe;
+    return node instanceof AnonymousInode ? node : undefined;
   }
 
   override read(into: Uint8Array): IoResult {
@@ -157,7 +162,7 @@ export class PipeEnd extends OpenFile {
   /** /proc/PID/fd/N of a pipe is as good as a FIFO's name, but nobody is waited for: the other end has been there (fifo_open, is_pipe). */
   override reopen(opener: Opener, flags: number): OpenFile | number {
     if (this.pipe.name !== undefined) return openFifo(opener, this.pipe, flags);
-    const end = new PipeEnd(opener.machine, this.pipe, flags, opener);
+    const end = new PipeEnd(opener.machine, this.pipe, flags);
     end.writersBefore = -1;
     return end;
   }
@@ -177,7 +182,7 @@ export function openFifo(context: Opener, pipe: Pipe, flags: number): PipeEnd | 
   const mode = flags & O.ACCMODE;
   const waits = (flags & O.NONBLOCK) === 0;
   if (mode === O.WRONLY && !waits && pipe.readers === 0) return -ENXIO;
-  const end = new PipeEnd(context.machine, pipe, flags, context);
+  const end = new PipeEnd(context.machine, pipe, flags);
   if (waits) end.awaitPartner();
   return end;
 }
@@ -206,12 +211,17 @@ export function installPair(
   return -EFAULT;
 }
 
+export function namelessPipe({ machine, process }: Opener): Pipe {
+  const { fsuid: uid, fsgid: gid } = process.credentials;
+  return new Pipe(machine, undefined, (key) => new AnonymousInode(machine, key, S_IFIFO | 0o600, { uid, gid }));
+}
+
 function makePipe(context: SyscallContext, flags: number): number {
   const { machine, args } = context;
   if (flags & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) return -EINVAL;
-  const pipe = new Pipe(machine, undefined, undefined);
-  const reader = new PipeEnd(machine, pipe, O.RDONLY | (flags & O.NONBLOCK), context);
-  const writer = new PipeEnd(machine, pipe, O.WRONLY | (flags & (O.NONBLOCK | O.DIRECT)), context);
+  const pipe = namelessPipe(context);
+  const reader = new PipeEnd(machine, pipe, O.RDONLY | (flags & O.NONBLOCK));
+  const writer = new PipeEnd(machine, pipe, O.WRONLY | (flags & (O.NONBLOCK | O.DIRECT)));
   return installPair(context, [reader, writer], args[0] as number, (flags & O.CLOEXEC) !== 0);
 }
 

@@ -5,7 +5,7 @@
 import type { Machine } from '../../machine.js';
 import type { Thread } from '../../thread.js';
 import { EFAULT, EINVAL } from '../errno.js';
-import { anonymousStat } from '../file/anonymous.js';
+import { AnonymousInode } from '../file/anonymous.js';
 import { type IoResult, O, OpenFile, POLL, type WAIT } from '../file/open-file.js';
 import type { FileStat } from '../file/stat.js';
 import type { SyscallContext } from '../syscall-table.js';
@@ -46,6 +46,7 @@ export interface Incoming {
 
 export abstract class Socket extends OpenFile {
   readonly options: SocketOptions;
+  private readonly attributes: AnonymousInode;
   /** SO_ERROR: told once. Positive; 0: none. */
   error = 0;
   /** SHUT bits. */
@@ -62,6 +63,8 @@ export abstract class Socket extends OpenFile {
   ) {
     super(machine, O.RDWR | flags);
     this.options = new SocketOptions(domain, type, protocol);
+    const { fsuid: uid = 0, fsgid: gid = 0 } = machine.scheduler.running?.process.credentials ?? {};
+    this.attributes = new AnonymousInode(machine, this.key, S_IFSOCK | 0o777, { uid, gid });
   }
 
   name(): string {
@@ -69,7 +72,11 @@ export abstract class Socket extends OpenFile {
   }
 
   stat(): FileStat {
-    return anonymousStat(this.machine, this.key, S_IFSOCK | 0o777);
+    return this.inode.stat();
+  }
+
+  protected override get inode(): AnonymousInode {
+    return this.attributes;
   }
 
   /** Names it: struct sockaddr of the family. WAIT: ask again when `sleepKeys` were woken. */

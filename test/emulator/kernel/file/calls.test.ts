@@ -21,7 +21,7 @@ const NR = {
   unlink: 87, symlink: 88, readlink: 89, chmod: 90, fchmod: 91, chown: 92, fchown: 93, lchown: 94, umask: 95, setrlimit: 160, utime: 132, mknod: 133, statfs: 137, fstatfs: 138, chroot: 161,
   sync: 162, readahead: 187, setxattr: 188, getxattr: 191, listxattr: 194, fadvise: 221, getdents64: 217, utimes: 235, openat: 257, mkdirat: 258, fchownat: 260, newfstatat: 262, unlinkat: 263,
   renameat: 264, linkat: 265, symlinkat: 266, readlinkat: 267, fchmodat: 268, faccessat: 269, splice: 275, tee: 276, utimensat: 280, fallocate: 285, dup3: 292, preadv: 295, renameat2: 316,
-  memfd_create: 319, copy_file_range: 326, preadv2: 327, pwritev2: 328, statx: 332, openat2: 437, faccessat2: 439, close_range: 436, pipe2: 293,
+  memfd_create: 319, copy_file_range: 326, preadv2: 327, pwritev2: 328, statx: 332, openat2: 437, faccessat2: 439, close_range: 436, pipe2: 293, socketpair: 53,
 } as const; // biome-ignore format: a table
 
 const CWD = -100;
@@ -302,6 +302,14 @@ const cases: readonly Case[] = [
       [NR.open, '/proc/self/fd/3', O.RDWR], [NR.pread, 7, A + 32, 4, 4], [NR.lseek, 7, 0, 1], [NR.flock, 3, 2], [NR.flock, 7, 6], [NR.fcntl, 3, 1033, 64],
     ],
     compare: [{ at: A, length: 64 }, { at: B + 16, length: 8 }, { at: B + 24, length: 4 }, { at: B + 48, length: 8 }, { at: B + 256 + 24, length: 4 }],
+  },
+  {
+    name: 'attributes of pipes and sockets',
+    calls: [
+      [NR.pipe2, A, 0], [NR.fchmod, 3, 0o640], [NR.fstat, 4, B], [NR.fchown, 3, -1, -1], [NR.fchown, 4, -1, 12345], [NR.fstat, 3, B + 256], [NR.utimensat, 3, 0, 0, 0],
+      [NR.socketpair, 1, 1, 0, A], [NR.fchmod, 5, 0o400], [NR.fstat, 5, B + 512], [NR.fstat, 6, B + 768], [NR.fchmod, 6, 0o7777], [NR.fstat, 6, B + 1024], [NR.chmod, '/proc/self/fd/4', 0o222], [NR.fstat, 3, B + 1280],
+    ],
+    compare: [0, 256, 512, 768, 1024, 1280].map((offset) => ({ at: B + offset + 24, length: 12 })),
   },
   {
     name: 'a deleted file opened again',

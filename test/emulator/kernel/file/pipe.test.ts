@@ -162,7 +162,7 @@ test('a FIFO: each side waits for the other, unless it will not', () => {
   play(function* (g) {
     yield sys(NR.getpid);
     const context = g.machine.context(g.thread);
-    const pipe = new Pipe(g.machine, '/fifo', undefined);
+    const pipe = new Pipe(g.machine, '/fifo', () => ({ stat: () => -2 }));
     expect(openFifo(context, pipe, O.WRONLY | O.NONBLOCK)).toBe(-6);
     const reader = openFifo(context, pipe, O.RDONLY) as PipeEnd;
     expect(reader.opening).toBe(true);
