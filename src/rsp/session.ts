@@ -17,6 +17,7 @@ import { Outbox } from './outbox.js';
 import { MAX_BODY, PACKET_SIZE, type PacketContext, type PacketRow, type Work } from './packet.js';
 import { MalformedPacket, PacketCursor } from './packet-cursor.js';
 import { PACKETS } from './packet-table.js';
+import { RepeatGuard } from './repeat-guard.js';
 import { Reply } from './reply.js';
 import { Router } from './router.js';
 import type { Action, SessionSettings } from './session-types.js';
@@ -74,11 +75,7 @@ export class Session implements PacketContext {
    * for purposes of its own, such as an expression that takes long, counts on that.
    */
   private breakWaits = false;
-  /**
-   * The packet that has just been read, if nothing has come behind it yet: a client that waits for an acknowledgement and sends it again, because we took
-   * too long to look, is to be answered once, or it would take the second answer for that of its next packet.
-   */
-  private justRead: Uint8Array | undefined;
+  private readonly repeatGuard = new RepeatGuard();
   /** Emitted by the handler that is running: they leave after its reply. */
   private deferred: Action[] = [];
 
@@ -97,9 +94,7 @@ export class Session implements PacketContext {
     this.sink = {
       packet: (body, intact) => this.onPacket(body, intact),
       oversized: () => this.onOversized(),
-      ack: () => {
-        this.justRead = undefined;
-      },
+      ack: () => this.repeatGuard.forget(),
       nak: () => this.onNak(),
       break: () => this.onBreak(),
     };
@@ -110,7 +105,7 @@ export class Session implements PacketContext {
   /** Bytes have arrived, any number of packets in any pieces. */
   feed(bytes: Uint8Array): readonly Action[] {
     this.settings.trace?.('in', bytes);
-    this.justRead = undefined;
+    this.repeatGuard.forget();
     if (this.state.name !== 'closed') this.decoder.push(bytes, this.sink);
     return this.outbox.take();
   }
@@ -281,7 +276,7 @@ export class Session implements PacketContext {
   private onPacket(body: Uint8Array, intact: boolean): void {
     if (this.state.name === 'closed') return;
     if (!intact && !this.client.noAck) return this.outbox.nak();
-    if (this.isRepeated(body)) return;
+    if (!this.client.noAck && this.repeatGuard.repeats(body)) return;
     if (!this.client.noAck) this.outbox.ack();
     // Without acknowledgements nobody would send it again: gdbserver takes it as it is, and so do we.
     else if (!intact) log.info({ packet: printable(body) }, 'packet with a wrong checksum in no-ack mode');
@@ -290,13 +285,6 @@ export class Session implements PacketContext {
       return log.info({ packet: printable(body), state: this.state.name }, 'packet ignored: it may not come now');
     }
     this.handle(row, body);
-  }
-
-  private isRepeated(body: Uint8Array): boolean {
-    if (this.client.noAck) return false;
-    const repeated = this.justRead !== undefined && Buffer.compare(this.justRead, body) === 0;
-    this.justRead = Uint8Array.from(body);
-    return repeated;
   }
 
   private allowed(row: PacketRow | undefined): boolean {

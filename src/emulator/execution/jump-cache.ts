@@ -8,15 +8,10 @@ import { SparseTable } from '../memory/sparse-table.js';
 
 const ENTRY_BYTES = 16;
 
-export class JumpCache {
-  private readonly entries: SparseTable;
-
+export class JumpCache extends SparseTable {
   /** `base`: physical address of the cache, which is full of zeros. */
-  constructor(
-    private readonly physical: PhysicalMemory,
-    private readonly base: number,
-  ) {
-    this.entries = new SparseTable(physical, base, JUMP_CACHE_BYTES);
+  constructor(physical: PhysicalMemory, base: number) {
+    super(physical, base, JUMP_CACHE_BYTES);
     this.setEmptyEntries();
   }
 
@@ -25,7 +20,7 @@ export class JumpCache {
     const { i32, u32, u8 } = this.physical;
     const at = this.first(ip);
     // Both places of an address lie in one piece of the table.
-    this.entries.touch(at);
+    this.touch(at);
     if (!this.holds(at, ip)) u8.copyWithin(this.second(at), at, at + ENTRY_BYTES);
     u32[at >>> 2] = ip % 0x1_0000_0000;
     u32[(at + 4) >>> 2] = ip / 0x1_0000_0000;
@@ -40,20 +35,9 @@ export class JumpCache {
     }
   }
 
-  clear(): void {
-    this.entries.clear();
-    this.setEmptyEntries();
-  }
-
-  /** Full of zeros, of no use any longer. */
-  giveBack(): void {
-    this.entries.clear();
-  }
-
-  /** Where zero is not the empty value. */
-  private setEmptyEntries(): void {
+  protected setEmptyEntries(): void {
     const at = this.first(0);
-    this.entries.touch(at);
+    this.touch(at);
     for (const place of [at, this.second(at)]) this.setEmpty(place);
   }
 

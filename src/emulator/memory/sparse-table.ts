@@ -7,26 +7,34 @@ import type { PhysicalMemory } from './physical.js';
 const PIECE_SHIFT = 12;
 const PIECE_BYTES = 1 << PIECE_SHIFT;
 
-export class SparseTable {
+export abstract class SparseTable {
   /** 1: the piece has been written since it was empty. */
   private readonly written: Uint8Array;
 
   /** `base`, `bytes`: where it is, both multiples of 4 KiB; full of zeros. */
   constructor(
-    private readonly physical: PhysicalMemory,
-    private readonly base: number,
+    protected readonly physical: PhysicalMemory,
+    protected readonly base: number,
     bytes: number,
   ) {
     this.written = new Uint8Array(bytes >>> PIECE_SHIFT);
   }
 
   /** Hot. The place at physical address `at` is about to be written. */
-  touch(at: number): void {
+  protected touch(at: number): void {
     this.written[(at - this.base) >>> PIECE_SHIFT] = 1;
   }
 
-  /** Full of zeros again. */
+  /** Writes the places where zero is not the empty value. */
+  protected abstract setEmptyEntries(): void;
+
   clear(): void {
+    this.giveBack();
+    this.setEmptyEntries();
+  }
+
+  /** Full of zeros again, of no use any longer. */
+  giveBack(): void {
     const { written, base } = this;
     for (let piece = written.indexOf(1); piece >= 0; piece = written.indexOf(1, piece + 1)) {
       written[piece] = 0;

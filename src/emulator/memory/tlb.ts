@@ -7,22 +7,18 @@ const FRAME_MASK = 0xf_ffff;
 const INDEX_MASK = TLB_ENTRIES - 1;
 
 /** One of the tables. */
-class TlbTable {
+class TlbTable extends SparseTable {
   private readonly u32: Uint32Array;
-  private readonly entries: SparseTable;
 
-  constructor(
-    physical: PhysicalMemory,
-    private readonly base: number,
-  ) {
+  constructor(physical: PhysicalMemory, base: number) {
+    super(physical, base, TLB_BYTES);
     this.u32 = physical.u32;
-    this.entries = new SparseTable(physical, base, TLB_BYTES);
     this.setEmptyEntries();
   }
 
   enter(page: number, low: number, high: number): void {
     const at = this.base + 8 * (page & INDEX_MASK);
-    this.entries.touch(at);
+    this.touch(at);
     this.u32[at >>> 2] = low;
     this.u32[(at + 4) >>> 2] = high;
   }
@@ -34,21 +30,10 @@ class TlbTable {
     this.u32[at + 1] = 0;
   }
 
-  clear(): void {
-    this.entries.clear();
-    this.setEmptyEntries();
-  }
-
-  /** Full of zeros, of no use any longer. */
-  giveBack(): void {
-    this.entries.clear();
-  }
-
-  /** Where zero is not the empty value. */
-  private setEmptyEntries(): void {
+  protected setEmptyEntries(): void {
     for (const index of [0, INDEX_MASK]) {
       const at = this.base + 8 * index;
-      this.entries.touch(at);
+      this.touch(at);
       this.u32[at >>> 2] = emptyEntry(index);
     }
   }
