@@ -4,7 +4,7 @@
  */
 import type { Pid, Tid } from '../types.js';
 import { Alarms } from './alarms.js';
-import { type Timespec, VirtualClock } from './clock.js';
+import { exactNs, type Timespec, VirtualClock } from './clock.js';
 import { CpuState, STATE } from './cpu-state.js';
 import { Entropy } from './entropy.js';
 import type { CodeHook, Executor, Exit } from './executor.js';
@@ -147,6 +147,7 @@ export class Machine {
     this.host = parts.host ?? NO_HOST;
     this.pageCache = parts.pageCache ?? new PageCache(new MachineMemory(parts.physical));
     this.clock = new VirtualClock(parts.config.epoch);
+    this.host.files.follow(() => exactNs(this.clock.realtime));
     this.entropy = new Entropy(parts.config.seed);
     this.hostname = parts.config.hostname;
     this.nextPid = parts.config.pidBase;

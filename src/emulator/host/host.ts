@@ -57,6 +57,8 @@ export type TimeChange = bigint | 'now' | undefined;
  */
 export interface HostFiles {
   /** A handle (not the host's descriptor). Never blocks: what is neither a regular file nor a directory is refused with -ENXIO. */
+  /** The guest's clock (CLOCK_REALTIME, ns) starts: times of files from now on are told in its terms. */
+  follow(guestClock: () => bigint): void;
   open(request: OpenRequest): number;
   close(handle: number): void;
   /** Bytes read, fewer than asked only at the end. */

@@ -17,6 +17,7 @@ const FILES: HostFiles = {
   lstat: (path) => (path === '/' ? EMPTY_ROOT : -ENOENT),
   statfs: noent,
   readlink: noent,
+  follow: () => undefined,
   readdir: (path) => (path === '/' ? [] : -ENOENT),
   mkdir: noent,
   mknod: noent,

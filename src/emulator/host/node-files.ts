@@ -5,7 +5,7 @@ import { NS_PER_SECOND } from '../../types.js';
 import { EFBIG, ENOENT, ENXIO, EOPNOTSUPP, EROFS } from '../kernel/errno.js';
 import { O } from '../kernel/file/open-file.js';
 import type { FileStat } from '../kernel/file/stat.js';
-import { ExactTimes } from './exact-times.js';
+import { FileTimes } from './file-times.js';
 import { Handles } from './handles.js';
 import type { HostDirectoryEntry, HostFiles, HostStatfs, OpenRequest, TimeChange } from './host.js';
 import { attempt, perform } from './node-errors.js';
@@ -29,7 +29,7 @@ const DT = { UNKNOWN: 0, FIFO: 1, CHR: 2, DIR: 4, BLK: 6, REG: 8, LNK: 10, SOCK:
 
 export class NodeFiles implements HostFiles {
   private readonly handles = new Handles<number>();
-  private readonly times = new ExactTimes();
+  private readonly times = new FileTimes(now);
   private readonly standIns = new StandIns();
 
   /** `readOnly`: every request that would change something answers -EROFS. */
@@ -38,8 +38,13 @@ export class NodeFiles implements HostFiles {
     private readonly readOnly: boolean,
   ) {}
 
+  follow(guestClock: () => bigint): void {
+    this.times.follow(guestClock);
+  }
+
   open({ path, flags, mode, umask }: OpenRequest): number {
     if (this.readOnly && mayWrite(flags)) return -EROFS;
+    if (flags & (O.CREAT | O.TRUNC)) this.times.note();
     const creates = (flags & O.CREAT) !== 0;
     const descriptor = this.at(path, (host) => {
       const open = (): number => fs.openSync(host, hostFlags(flags), mode);
@@ -64,15 +69,17 @@ export class NodeFiles implements HostFiles {
 
   pwrite(handle: number, from: Uint8Array, at: number): number {
     if (!Number.isSafeInteger(at + from.length)) return -EFBIG;
+    this.times.note();
     return attempt(() => fs.writeSync(this.handles.get(handle), from, 0, from.length, at));
   }
 
   fstat(handle: number): FileStat | number {
-    return attempt(() => this.times.applyTo(fileStat(fs.fstatSync(this.handles.get(handle), BIG))));
+    return attempt(() => this.times.show(fileStat(fs.fstatSync(this.handles.get(handle), BIG))));
   }
 
   truncate(handle: number, size: number): number {
     if (!Number.isSafeInteger(size)) return -EFBIG;
+    this.times.note();
     return perform(() => fs.ftruncateSync(this.handles.get(handle), size));
   }
 
@@ -85,7 +92,7 @@ export class NodeFiles implements HostFiles {
     return this.at(path, (host) => {
       // Missing names are looked for all the time: an exception for each would be slow.
       const stat = fs.lstatSync(host, LOOK);
-      return stat === undefined ? -ENOENT : this.times.applyTo(this.standIns.show(stat));
+      return stat === undefined ? -ENOENT : this.times.show(this.standIns.show(stat));
     });
   }
 
@@ -165,9 +172,9 @@ export class NodeFiles implements HostFiles {
 
   utimes(path: string, accessed: TimeChange, modified: TimeChange): number {
     return this.change(path, (host) => {
-      const old = this.times.applyTo(fileStat(fs.lstatSync(host, BIG)));
+      const old = fileStat(fs.lstatSync(host, BIG));
       fs.lutimesSync(host, seconds(accessed, old.accessed), seconds(modified, old.modified));
-      this.remember(fileStat(fs.lstatSync(host, BIG)), old, accessed, modified);
+      this.times.remember(fileStat(fs.lstatSync(host, BIG)), old, accessed, modified);
     });
   }
 
@@ -186,17 +193,10 @@ export class NodeFiles implements HostFiles {
 
   futimes(handle: number, accessed: TimeChange, modified: TimeChange): number {
     return this.changeOpen(handle, (descriptor) => {
-      const old = this.times.applyTo(fileStat(fs.fstatSync(descriptor, BIG)));
+      const old = fileStat(fs.fstatSync(descriptor, BIG));
       fs.futimesSync(descriptor, seconds(accessed, old.accessed), seconds(modified, old.modified));
-      this.remember(fileStat(fs.fstatSync(descriptor, BIG)), old, accessed, modified);
+      this.times.remember(fileStat(fs.fstatSync(descriptor, BIG)), old, accessed, modified);
     });
-  }
-
-  /** `old` is what the file had: a time that is not to change was written anew. */
-  private remember(after: FileStat, old: FileStat, accessed: TimeChange, modified: TimeChange): void {
-    const meant = (change: TimeChange, before: bigint): bigint | undefined =>
-      change === 'now' ? undefined : (change ?? before);
-    this.times.remember(after, meant(accessed, old.accessed), meant(modified, old.modified));
   }
 
   /** Does something with the host's path. */
@@ -207,12 +207,21 @@ export class NodeFiles implements HostFiles {
 
   /** The same for what changes the host: 0 or -errno. */
   private change(path: string, what: (host: HostPath) => unknown): number {
-    return this.readOnly ? -EROFS : statusOf(this.at(path, what));
+    if (this.readOnly) return -EROFS;
+    this.times.note();
+    return statusOf(this.at(path, what));
   }
 
   private changeOpen(handle: number, what: (descriptor: number) => void): number {
-    return this.readOnly ? -EROFS : perform(() => what(this.handles.get(handle)));
+    if (this.readOnly) return -EROFS;
+    this.times.note();
+    return perform(() => what(this.handles.get(handle)));
   }
+}
+
+/** The host's clock, to the microsecond or so, in ns since 1970. */
+function now(): bigint {
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
 }
 
 /** What a change answered, where it answered anything. */
@@ -224,7 +233,7 @@ function isLink(host: HostPath): boolean {
   return (fs.lstatSync(host).mode & S_IFMT) === S_IFLNK;
 }
 
-/** Node takes seconds as a double: within about 0.2 us of what was asked for (ExactTimes remembers the rest). */
+/** Node takes seconds as a double: within about 0.2 us of what was asked for (FileTimes remembers the rest). */
 function seconds(change: TimeChange, old: bigint): number {
   if (change === 'now') return Date.now() / 1000;
   const ns = change ?? old;
