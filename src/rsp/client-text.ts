@@ -1,7 +1,8 @@
 /**
  * Text for the console of a client that serves File-I/O requests (gdb manual, "File-I/O Remote Protocol Extension"). Of an `O` packet gdb writes each
- * character with a system call of its own, fifteen microseconds for a short line; asked to `write`, it reads a piece of memory and writes that at once. The
- * memory is none of the program's: while the request is open the piece stands at an address that no program can have.
+ * character with a system call of its own, fifteen microseconds for a short line; asked to `write`, it reads a piece of memory and writes that at once, which
+ * takes two round trips and pays for more than a few lines. The memory is none of the program's: while the request is open the piece stands at an address
+ * that no program can have.
  */
 import { EINTR } from './error-code.js';
 import type { GuestState } from './guest-state.js';
@@ -12,6 +13,8 @@ const ADDRESS = 0x8000_0000_0000n;
 /** Bytes in a request: as many as gdb reads with one `m`. */
 const PIECE = 0xff00;
 const CONSOLE = 1;
+/** Bytes that an `O` packet is good enough for. */
+const FEW = 512;
 
 export class ClientText implements Pick<GuestState, 'readRegister' | 'readMemory'> {
   private waiting: Uint8Array[] = [];
@@ -34,7 +37,7 @@ export class ClientText implements Pick<GuestState, 'readRegister' | 'readMemory
   }
 
   add(text: Uint8Array): void {
-    if (this.refused) return this.outbox.console(text);
+    if (this.refused || (!this.isAsking && text.length <= FEW)) return this.outbox.console(text);
     this.waiting.push(text);
     this.bytes += text.length;
     if (!this.isAsking) this.ask();

@@ -191,8 +191,9 @@ describe('running in all-stop mode', () => {
     expect(sent.map((body) => body.length)).toEqual([0x8001, 0x8001, 0x2001]);
   });
 
-  describe('a client that serves File-I/O writes text itself', () => {
+  describe('a client that serves File-I/O writes much text itself', () => {
     const ADDRESS = '800000000000';
+    const MUCH = Buffer.from(`hi${'.'.repeat(0x3fe)}`);
 
     function runningGdb(): Conversation {
       const conversation = Conversation.open('multiprocess+;qRelocInsn+');
@@ -203,19 +204,25 @@ describe('running in all-stop mode', () => {
     test('it is asked, reads the text, and the stop waits for its answer', () => {
       const conversation = runningGdb();
       const { session } = conversation;
-      expect(answer(session.output(Buffer.from('hi\n'))).sent).toEqual([`Fwrite,1,${ADDRESS},3`]);
+      expect(answer(session.output(MUCH)).sent).toEqual([`Fwrite,1,${ADDRESS},400`]);
       expect(session.output(Buffer.from('you\n'))).toEqual([]);
       expect(session.stopped(TRAP)).toEqual([]);
-      expect(session.unwrittenText).toBe(7);
+      expect(session.unwrittenText).toBe(0x404);
       expect(conversation.ask('Hgp0.0')).toBe('OK');
-      expect(conversation.ask(`m${ADDRESS},2`)).toBe('6869');
-      expect(conversation.ask('m800000000002,8')).toBe('0a');
-      expect(conversation.ask('m800000000003,1')).toMatch(/^E/);
-      expect(conversation.ask('F3')).toBe(`Fwrite,1,${ADDRESS},4`);
+      expect(conversation.ask(`m${ADDRESS},3`)).toBe('68692e');
+      expect(conversation.ask('m8000000003ff,8')).toBe('2e');
+      expect(conversation.ask('m800000000400,1')).toMatch(/^E/);
+      expect(conversation.ask('F400')).toBe(`Fwrite,1,${ADDRESS},4`);
       expect(conversation.ask(`m${ADDRESS},4`)).toBe('796f750a');
       expect(conversation.ask('F4')).toMatch(/^T05/);
       expect(session.unwrittenText).toBe(0);
       expect(conversation.ask('F4')).toBe('');
+    });
+
+    test('a few lines are not worth the round trips', () => {
+      const { session } = runningGdb();
+      expect(answer(session.output(Buffer.from('hi\n'))).sent).toEqual(['O68690a']);
+      expect(answer(session.stopped(TRAP)).sent).toHaveLength(1);
     });
 
     test('a stop without text before it is told at once, and nothing can be read while the program runs', () => {
@@ -227,35 +234,35 @@ describe('running in all-stop mode', () => {
 
     test.each(['F-1,4,C', 'F-1,4'])('%s: its user interrupts; the piece is asked for again', (reply) => {
       const conversation = runningGdb();
-      conversation.session.output(Buffer.from('hi\n'));
+      conversation.session.output(MUCH);
       const { sent, actions } = conversation.raw(frame(reply));
-      expect(sent).toEqual([`Fwrite,1,${ADDRESS},3`]);
+      expect(sent).toEqual([`Fwrite,1,${ADDRESS},400`]);
       expect(actions.map(({ kind }) => kind)).toEqual(['interrupt']);
     });
 
-    test('F3,0,C: its user interrupts what has been written already', () => {
+    test('F400,0,C: its user interrupts what has been written already', () => {
       const conversation = runningGdb();
-      conversation.session.output(Buffer.from('hi\n'));
-      const { sent, actions } = conversation.raw(frame('F3,0,C'));
+      conversation.session.output(MUCH);
+      const { sent, actions } = conversation.raw(frame('F400,0,C'));
       expect(sent).toEqual([]);
       expect(actions.map(({ kind }) => kind)).toEqual(['interrupt']);
     });
 
     test('a break while a stop is held waits for the next resume', () => {
       const conversation = runningGdb();
-      conversation.session.output(Buffer.from('hi\n'));
+      conversation.session.output(MUCH);
       conversation.session.stopped(TRAP);
       expect(conversation.raw('\x03').actions).toEqual([]);
-      conversation.ask('F3');
+      conversation.ask('F400');
       expect(conversation.raw(frame('vCont;c')).actions.map(({ kind }) => kind)).toEqual(['resume', 'interrupt']);
     });
 
     test('one that refuses gets O packets from then on', () => {
       const conversation = runningGdb();
-      conversation.session.output(Buffer.from('hi\n'));
+      conversation.session.output(MUCH);
       conversation.session.output(Buffer.from('you\n'));
-      expect(conversation.raw(frame('F-1,58')).sent).toEqual(['O68690a', 'O796f750a']);
-      expect(answer(conversation.session.output(Buffer.from('x'))).sent).toEqual(['O78']);
+      expect(conversation.raw(frame('F-1,58')).sent).toEqual([`O${MUCH.toString('hex')}`, 'O796f750a']);
+      expect(answer(conversation.session.output(MUCH)).sent).toEqual([`O${MUCH.toString('hex')}`]);
     });
   });
 
