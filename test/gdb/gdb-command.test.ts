@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildGuest } from '../guests/build.js';
+import { buildGuest, NOSTDLIB } from '../guests/build.js';
 import { PLAIN_ENVIRONMENT, sidestep } from './server.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
@@ -167,13 +167,9 @@ test.runIf(HAS_TERMINAL)(
     await say('print turns\n', /= \d+[\s\S]*\(gdb\) $/);
     type('kill\ny\nquit 3\n');
     expect(await ended).toBe(3);
-    // The terminal shows what is typed wherever it is.
-    const printed = [
-      ...screen()
-        .replaceAll('^C', '')
-        .matchAll(/turn (\d+)\./g),
-    ].map(([, number]) => Number(number));
-    expect(printed.findIndex((number, i) => number !== i)).toBe(-1);
+    // A terminal drops what it has not shown when Ctrl-C is typed: lines may be missing there, and none comes twice.
+    const printed = [...screen().matchAll(/^turn (\d+)\.\r$/gm)].map(([, number]) => Number(number));
+    expect(new Set(printed).size).toBe(printed.length);
     const turns = Number(/\$1 = (\d+)/.exec(screen())?.[1]);
     expect(turns - (printed.at(-1) ?? 0)).toBeOneOf([0, 1]);
   },
@@ -185,6 +181,21 @@ test.each(['off', 'on'])('what an agent’s dprintf prints is there once, non-st
   const { stdout, stderr } = gdb([...BATCH, '-iex', `set non-stop ${nonStop}`, ...script, '--', listener], 'joe\n');
   expect(stdout).toContain('hello joe');
   expect(`${stdout}${stderr}`.match(/^1 words$/gm)).toHaveLength(1);
+});
+
+test('much that an agent’s dprintf prints is there whole and in order', () => {
+  const calls: string[] = [];
+  const fibonacci = (n: number): void => {
+    calls.push(`fibonacci ${n}`);
+    if (n < 2) return;
+    fibonacci(n - 1);
+    fibonacci(n - 2);
+  };
+  fibonacci(14);
+  const commands = ['set dprintf-style agent', 'dprintf *fibonacci,"fibonacci %ld\\n",$rdi', 'continue'];
+  const loops = buildGuest({ source: 'bare-loops.c', flags: NOSTDLIB });
+  const { stderr } = gdb([...BATCH, ...commands.flatMap((command) => ['-ex', command]), '--', loops]);
+  expect(stderr.match(/^fibonacci \d+$/gm)).toEqual(calls);
 });
 
 test('monitor uprobes tells of breakpoints that gdb has taken out at the stop', () => {
