@@ -22,6 +22,8 @@ const FEATURES =
 /** Hexadecimal digits of `g` that both servers have: the features core and sse. What follows depends on the processor. */
 const REGISTERS = 2 * 536;
 
+/** Digits of `g` that are general registers. */
+const GENERAL = 2 * 16 * 8;
 /** Digits of `g` before eflags, and before r11, where a system call leaves them. */
 const FLAGS_AT = [2 * 17 * 8, 2 * 11 * 8];
 /** The low two bytes of eflags in memory order, without PF, AF, ZF, SF and TF. */
@@ -58,7 +60,7 @@ async function converse(
       client.send(fill(packet, ids));
       const text = resumes(packet) || packet.startsWith('qRcmd');
       const answer = (await (text ? client.stop().catch(() => undefined) : client.receive())) ?? 'closed';
-      said.push({ packet, reply: normalise(answer, pid) });
+      said.push({ packet, reply: normalise(packet, answer, pid) });
       if (/^(?:[WX]|closed)/.test(answer)) break;
     }
     client.destroy();
@@ -77,23 +79,19 @@ function fill(packet: string, ids: Readonly<Record<string, string>>): string {
 }
 
 /** Without what two right servers may tell differently. */
-function normalise(reply: string, pid: string): string {
+function normalise(packet: string, reply: string, pid: string): string {
   if (/^T[0-9a-f]{2}/.test(reply)) return stop(reply, pid);
   if (/^E/.test(reply)) return 'E';
-  const little = Buffer.alloc(4);
-  little.writeUInt32LE(Number.parseInt(pid, 16));
-  const anonymous = reply
-    .replaceAll(little.toString('hex'), 'PID.....')
-    .replaceAll(little.toString('latin1'), 'PID.')
-    .replaceAll(new RegExp(`(?<![0-9a-f])${pid}(?![0-9a-f])`, 'g'), 'PID');
-  return /^[0-9a-fxPID.]{1000,}$/.test(anonymous) ? registers(anonymous) : anonymous;
+  if (packet === 'g') return registers(reply, pid);
+  if (packet.startsWith('qXfer:siginfo')) return signalInfo(reply, pid);
+  return reply.replaceAll(new RegExp(`(?<![0-9a-f])${pid}(?![0-9a-f])`, 'g'), 'PID');
 }
 
 /**
  * How large a signal frame is depends on the processor, and so where the stack is in a handler; and what multiplication and shifts leave in the flags that
  * they leave undefined. What a step leaves of ptrace's trap flag can be seen natively.
  */
-function registers(all: string): string {
+function registers(all: string, pid: string): string {
   const comparable = FLAGS_AT.reduce(
     (text, at) => {
       const flags = Number.parseInt(text.slice(at, at + 4), 16) & COMPARED_FLAGS;
@@ -101,7 +99,25 @@ function registers(all: string): string {
     },
     all.slice(0, REGISTERS),
   );
-  return comparable.replaceAll(/[0-9a-f]{6}ffff7f0000/g, 'STACK...........');
+  const general = comparable.slice(0, GENERAL).match(/.{16}/g) ?? [];
+  const shown = general.map((value) => (value === littleEndian(pid).padEnd(16, '0') ? 'PID'.padEnd(16, '.') : value));
+  return (shown.join('') + comparable.slice(GENERAL)).replaceAll(/[0-9a-f]{6}ffff7f0000/g, 'STACK...........');
+}
+
+/** Behind the letter that says whether there is more: words of 32 bits. */
+function signalInfo(reply: string, pid: string): string {
+  const words =
+    Buffer.from(reply.slice(1), 'latin1')
+      .toString('hex')
+      .match(/.{1,8}/g) ?? [];
+  return reply.slice(0, 1) + words.map((word) => (word === littleEndian(pid) ? 'PID' : word)).join(' ');
+}
+
+/** 32 bits in hexadecimal. */
+function littleEndian(hex: string): string {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(Number.parseInt(hex, 16));
+  return bytes.toString('hex');
 }
 
 /** Which registers beside the pc a stop reply brings along is the server's choice, and the processor that the thread was on is chance. */
