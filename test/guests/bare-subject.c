@@ -6,31 +6,7 @@
 volatile unsigned char composite[200] = { 1, 1 };
 volatile int handled;
 
-FUNCTION unsigned fibonacci(unsigned n)
-{
-    return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2);
-}
-
-FUNCTION unsigned collatz(unsigned n)
-{
-    unsigned steps = 0;
-    for (; n != 1; steps++)
-        n = n % 2 ? 3 * n + 1 : n / 2;
-    return steps;
-}
-
-FUNCTION unsigned sieve(void)
-{
-    unsigned primes = 0;
-    for (unsigned i = 2; i < sizeof composite; i++) {
-        if (composite[i])
-            continue;
-        primes++;
-        for (unsigned j = 2 * i; j < sizeof composite; j += i)
-            composite[j] = 1;
-    }
-    return primes;
-}
+#include "counting.h"
 
 void count(int number, struct info *info, struct context *context)
 {
