@@ -1,9 +1,11 @@
 /**
- * Text for the console of a client that serves File-I/O requests (gdb manual, "File-I/O Remote Protocol Extension"). Of an `O` packet gdb writes each
+ * Text for the client's console: `O` packets, and much of it by File-I/O requests where the client serves them (gdb manual, "File-I/O Remote Protocol
+ * Extension"). Of an `O` packet gdb writes each
  * character with a system call of its own, fifteen microseconds for a short line; asked to `write`, it reads a piece of memory and writes that at once, which
  * takes two round trips and pays for more than a few lines. The memory is none of the program's: while the request is open the piece stands at an address
  * that no program can have.
  */
+import type { Client } from './client.js';
 import { EINTR } from './error-code.js';
 import type { GuestState } from './guest-state.js';
 import type { Outbox } from './outbox.js';
@@ -24,7 +26,10 @@ export class ClientText implements Pick<GuestState, 'readRegister' | 'readMemory
   /** It has refused to write: `O` packets have to do. */
   private refused = false;
 
-  constructor(private readonly outbox: Outbox) {}
+  constructor(
+    private readonly client: Pick<Client, 'servesFileIo'>,
+    private readonly outbox: Outbox,
+  ) {}
 
   /** A request is open: the client reads memory, and answers it. */
   get isAsking(): boolean {
@@ -37,7 +42,8 @@ export class ClientText implements Pick<GuestState, 'readRegister' | 'readMemory
   }
 
   add(text: Uint8Array): void {
-    if (this.refused || (!this.isAsking && text.length <= FEW)) return this.outbox.console(text);
+    const asks = this.client.servesFileIo && !this.refused;
+    if (!asks || (!this.isAsking && text.length <= FEW)) return this.outbox.console(text);
     this.waiting.push(text);
     this.bytes += text.length;
     if (!this.isAsking) this.ask();

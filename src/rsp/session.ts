@@ -87,7 +87,7 @@ export class Session implements PacketContext {
     this.router = new Router(rows);
     this.features = supportedFeatures(rows, target);
     this.outbox = new Outbox(settings.runLength ?? true, settings.trace);
-    this.text = new ClientText(this.outbox);
+    this.text = new ClientText(this.client, this.outbox);
     this.client.lastStop = settings.lastStop;
     this.client.general = settings.lastStop && threadOf(settings.lastStop);
     this.runsUnasked = settings.running === true;
@@ -145,9 +145,7 @@ export class Session implements PacketContext {
 
   /** Text for the client's console; dropped when it takes none. */
   output(bytes: Uint8Array): readonly Action[] {
-    if (!this.takesText) return [];
-    if (this.client.servesFileIo) this.text.add(bytes);
-    else this.outbox.console(bytes);
+    if (this.takesText) this.text.add(bytes);
     return this.outbox.take();
   }
 
