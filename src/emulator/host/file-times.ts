@@ -34,6 +34,8 @@ const CAPACITY = 16_384;
 const TOLERANCE = 1000n;
 /** Moments are this far apart, where nobody asks between them. */
 const SELDOM = 1_000_000n;
+/** What the host's kernel and Node tell of the same moment is no further apart. */
+const SKEW = 1_000_000n;
 const MOST_MOMENTS = 1 << 17;
 
 export class FileTimes {
@@ -98,7 +100,7 @@ export class FileTimes {
     if (time > (this.moments.at(-1) as Moment).host) {
       const host = this.hostClock();
       // A time in the host's future was set by somebody.
-      if (time - host > SELDOM) return time;
+      if (time - host > SKEW) return time;
       this.look(later(time, host));
     }
     const [before, after] = this.around(time);

@@ -36,6 +36,16 @@ export function anonymousStat(
   };
 }
 
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** As chown(2) leaves it: -1 keeps what there is. */
+export function newOwner({ uid: oldUid, gid: oldGid }: Owner, uid: number, gid: number): Owner {
+  return { uid: uid === -1 ? oldUid : uid, gid: gid === -1 ? oldGid : gid };
+}
+
 /** The inode of a pipe or socket: calls change its attributes, which nobody else looks at. */
 export class AnonymousInode implements Changeable {
   accessed: bigint;
@@ -45,7 +55,7 @@ export class AnonymousInode implements Changeable {
     private readonly machine: Machine,
     private readonly number: number,
     private mode: number,
-    private owner: { readonly uid: number; readonly gid: number },
+    private owner: Owner,
   ) {
     this.accessed = exactNs(machine.clock.epoch);
     this.modified = this.accessed;
@@ -62,8 +72,7 @@ export class AnonymousInode implements Changeable {
   }
 
   setOwner(uid: number, gid: number): number {
-    const { owner } = this;
-    this.owner = { uid: uid === -1 ? owner.uid : uid, gid: gid === -1 ? owner.gid : gid };
+    this.owner = newOwner(this.owner, uid, gid);
     return 0;
   }
 

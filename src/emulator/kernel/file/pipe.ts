@@ -42,7 +42,7 @@ export class Pipe {
   }
 }
 
-/** What fstat(2) tells of a pipe. */
+/** What fstat(2) tells of a pipe: an AnonymousInode, or whatever is at a FIFO's name. */
 interface PipeNode {
   stat(): FileStat | number;
 }
@@ -211,6 +211,7 @@ export function installPair(
   return -EFAULT;
 }
 
+/** What pipe(2) makes, without its ends: its attributes belong to who calls. */
 export function namelessPipe({ machine, process }: Opener): Pipe {
   const { fsuid: uid, fsgid: gid } = process.credentials;
   return new Pipe(machine, undefined, (key) => new AnonymousInode(machine, key, S_IFIFO | 0o600, { uid, gid }));

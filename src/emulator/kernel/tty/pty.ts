@@ -3,6 +3,7 @@ import type { Machine } from '../../machine.js';
 import { SIGNAL_COUNT } from '../../signals.js';
 import type { Thread } from '../../thread.js';
 import { EFAULT, EINVAL, EIO, ENXIO } from '../errno.js';
+import { newOwner } from '../file/anonymous.js';
 import { deviceNumber } from '../file/device-number.js';
 import { innerPath, type Opener } from '../file/file-system.js';
 import { install } from '../file/file-table.js';
@@ -80,8 +81,7 @@ export class PtySlave extends Tty {
   }
 
   override setOwner(uid: number, gid: number): number {
-    const { owner } = this;
-    this.owner = { uid: uid === -1 ? owner.uid : uid, gid: gid === -1 ? owner.gid : gid };
+    this.owner = newOwner(this.owner, uid, gid);
     return 0;
   }
 
